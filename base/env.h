@@ -59,7 +59,7 @@ class FileSystem {
  public:
   virtual ~FileSystem() = default;
   virtual Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) = 0;
-  virtual Status make_dirs(const std::string& path) = 0;  // no error where it exists
+  virtual Status make_dirs(const std::string& path) = 0;  // no error where it exists; durable when it returns
   // Names (not paths) of the entries, sorted; without "." and "..".
   virtual Result<std::vector<std::string>> list(const std::string& path) = 0;
   virtual bool exists(const std::string& path) = 0;
