@@ -53,7 +53,8 @@ def kin(path, target):
     """Inside one endpoint layer: the files directly in it are for all, a folder in it is for itself."""
     folder, other = os.path.dirname(path), os.path.dirname(target)
     layer = layer_of(path)
-    return other == layer or other == folder or folder.startswith(other + "/") or other.startswith(folder + "/") and folder != layer
+    below = folder != layer and other.startswith(folder + "/")
+    return other in (layer, folder) or folder.startswith(other + "/") or below
 
 
 def judge(path, kind, target, exists):
