@@ -3,7 +3,8 @@
 """Runs clang-tidy over every source, remembers what passed, and says plainly what it did not reach.
 
 A source that passed is not looked at again until it, a project header that it reaches, or .clang-tidy changes.
-TIDEGATE_TIDY_SECONDS limits the time (0 or unset: no limit); then changed sources come first, the rest in an order that differs from commit to commit.
+TIDEGATE_TIDY_SECONDS limits the time (0 or unset: no limit); then changed sources come first, the rest in an order that differs
+from commit to commit.
 """
 import argparse
 import concurrent.futures
