@@ -62,8 +62,9 @@ def main():
         for run in concurrent.futures.as_completed(runs):
             name, code, output, kept = run.result()
             executions = number(r"stat::number_of_executed_units:\s+(\d+)", output) or number(r"#(\d+)", output)
-            print(f"{name:28} {executions:12,} executions  coverage {number(r'cov: (\d+)', output):6} edges"
-                  f" {number(r'ft: (\d+)', output):7} features  corpus {kept:5}  {'CRASHED' if code else 'ok'}", flush=True)
+            edges, features = number(r"cov: (\d+)", output), number(r"ft: (\d+)", output)
+            print(f"{name:28} {executions:12,} executions  coverage {edges:6} edges {features:7} features"
+                  f"  corpus {kept:5}  {'CRASHED' if code else 'ok'}", flush=True)
             if code != 0:
                 failed += 1
                 print("    " + "\n    ".join(output.strip().splitlines()[-60:]))
