@@ -14,6 +14,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MAX_LENGTH = 1 << 16  # bytes of one input
+ENVIRONMENT = dict(os.environ, ASAN_SYMBOLIZER_PATH="/usr/bin/llvm-symbolizer-19")  # names and lines in a crash's stack
 
 
 def targets(name):
@@ -36,7 +37,7 @@ def fuzz(build, name, seconds, keep):
     program = os.path.join(build, "bin", name)
     result = subprocess.run([program, f"-max_total_time={seconds}", f"-max_len={MAX_LENGTH}", "-print_final_stats=1",
                              "-timeout=20", "-rss_limit_mb=2048", f"-artifact_prefix={crashes}/", found, corpus],
-                            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+                            env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
     if keep and result.returncode == 0:
         subprocess.run([program, "-merge=1", corpus, found], stdin=subprocess.DEVNULL, capture_output=True, check=True)
     return name, result.returncode, result.stderr, len(os.listdir(corpus))
