@@ -37,6 +37,7 @@ IMPURE = re.compile(r"^(chrono|ctime|time\.h|thread|mutex|shared_mutex|condition
                     r"iostream|filesystem|cstdio|stdio\.h|unistd\.h|fcntl\.h|poll\.h|sys/.*|netinet/.*|arpa/.*|boost/asio.*|"
                     r"boost/beast.*|spdlog/.*)$")
 IMPURE_OWN = {"base/net.h"}
+TEST = re.compile(r"(_(test|fuzz|bench)\.cc|_(test|for_test|for_tests)\.h)$")
 HEAVY = re.compile(r"^boost/(asio|beast)\b")
 
 
@@ -46,7 +47,7 @@ def layer_of(path):
 
 
 def is_test(path):
-    return path.startswith(("tests/", "bench/")) or path.endswith(("_test.cc", "_fuzz.cc", "_bench.cc"))
+    return path.startswith(("tests/", "bench/")) or bool(TEST.search(path))
 
 
 def kin(path, target):
@@ -72,8 +73,8 @@ def judge(path, kind, target, exists):
         return f"{source}/ includes {other}/: put what both need into pipe/"
     if is_test(path):
         return None
-    if other in ("tests", "bench"):
-        return f"product code includes {other}/"
+    if is_test(target):
+        return f"product code includes {target}, which is for tests"
     if path.startswith("protocol/") and target in IMPURE_OWN:
         return f'protocol/ is pure, "{target}" is an effect'
     if source in DAEMONS and target == PROFILE:
@@ -125,9 +126,11 @@ PLANTED = {  # file: (content, a word of the complaint)
     "hw/local.cc": ('#include "emulator.h"\n', "does not exist"),
     "lib/x.h": ("", "in no known layer"),
     "base/b.cc": ('#include "tests/support/t.h"\n', "product code includes tests"),
+    "base/c.cc": ('#include "base/fine_for_test.h"\n', "product code includes base"),
 }
 ALLOWED = {
     "base/fine.h": "#include <vector>\n",
+    "base/fine_for_test.h": "#include <cstdio>\n",
     "hw/profile.h": '#include "base/fine.h"\n',
     "sender/fine.cc": '#include "hw/profile.h"\n#include "pipe/control/k.h"\n#include <boost/asio.hpp>\n',
     "pipe/connect/common.h": "",

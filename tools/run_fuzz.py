@@ -28,6 +28,14 @@ def number(pattern, text):
     return int(matches[-1]) if matches else 0
 
 
+def account(output):
+    """What of a crash's output a reader needs: the error with its stacks, and where the input is kept."""
+    lines = output.strip().splitlines()
+    first = next((i for i, line in enumerate(lines) if "ERROR:" in line or "runtime error:" in line), max(0, len(lines) - 40))
+    last = next((i for i in range(first, len(lines)) if lines[i].startswith("SUMMARY:")), first + 40)
+    return lines[first:last + 1] + [line for line in lines[last + 1:] if "Test unit written" in line]
+
+
 def fuzz(build, name, seconds, keep):
     corpus = os.path.join(ROOT, "tests/fuzz/corpus", name)
     found = os.path.join(build, "corpus", name)
@@ -35,9 +43,10 @@ def fuzz(build, name, seconds, keep):
     for folder in (corpus, found, crashes):
         os.makedirs(folder, exist_ok=True)
     program = os.path.join(build, "bin", name)
-    result = subprocess.run([program, f"-max_total_time={seconds}", f"-max_len={MAX_LENGTH}", "-print_final_stats=1",
-                             "-timeout=20", "-rss_limit_mb=2048", f"-artifact_prefix={crashes}/", found, corpus],
-                            env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False)
+    arguments = [f"-max_total_time={seconds}", f"-max_len={MAX_LENGTH}", "-print_final_stats=1",
+                 "-timeout=20", "-rss_limit_mb=2048", f"-artifact_prefix={crashes}/"]
+    result = subprocess.run([program, *arguments, found, corpus], env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+                            capture_output=True, text=True, errors="replace", check=False)
     if keep and result.returncode == 0:
         subprocess.run([program, "-merge=1", corpus, found], stdin=subprocess.DEVNULL, capture_output=True, check=True)
     return name, result.returncode, result.stderr, len(os.listdir(corpus))
@@ -68,7 +77,7 @@ def main():
                   f"  corpus {kept:5}  {'CRASHED' if code else 'ok'}", flush=True)
             if code != 0:
                 failed += 1
-                print("    " + "\n    ".join(output.strip().splitlines()[-60:]))
+                print("    " + "\n    ".join(account(output)))
             elif executions == 0:
                 failed += 1
                 print("    it ran nothing")
