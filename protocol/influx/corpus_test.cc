@@ -3,6 +3,7 @@
 // V1 dialect differs where the servers differ, in the counted classes below and nowhere else.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json/src.hpp>
 #include <cstdlib>
 #include <fstream>
@@ -49,9 +50,17 @@ T number_of(const json::value& value) {
   return value.is_string() ? static_cast<T>(std::stod(std::string(value.as_string()))) : value.to_number<T>();
 }
 
+// The corpus does not tell -0 from 0, and its reader is off by a bit in the last place: compared are 15
+// digits.
+double rounded(double value) {
+  char text[64];
+  std::snprintf(text, sizeof(text), "%.15g", value);
+  return std::strtod(text, nullptr) + 0.0;
+}
+
 std::string show_value(const json::value& value) {
   const auto& [kind, content] = *value.as_object().begin();
-  if (kind == "float") return testing::show(FieldValue(number_of<double>(content)));
+  if (kind == "float") return testing::show(FieldValue(rounded(number_of<double>(content))));
   if (kind == "int") return testing::show(FieldValue(content.to_number<std::int64_t>()));
   if (kind == "uint") return testing::show(FieldValue(content.to_number<std::uint64_t>()));
   if (kind == "bool") return testing::show(FieldValue(content.as_bool()));
@@ -132,6 +141,8 @@ Answer answer_of(Dialect dialect, const Case& test) {
     if (step == LineParser::Step::kError) return {false, {}, parser.error().reason};
     Point point = parser.point();
     if (!point.time) point.time = test.default_time;
+    for (Field& field : point.fields)
+      if (double* number = std::get_if<double>(&field.value)) *number = rounded(*number);
     out.points += testing::show(point) + "\n";
   }
   out.accepted = true;
@@ -163,27 +174,43 @@ TEST_F(Corpus, TheStandardDialectAgreesWithEveryCase) {
   EXPECT_EQ(accepted, 277U);
 }
 
-// Why V1 differs from the corpus in this case, by what the corpus says and what the line holds.
-std::string difference_class(const Case& test, const Answer& answer) {
-  if (test.accepted && !answer.accepted) return "V1 refuses: " + answer.error;
-  if (test.accepted) return "V1 reads another value";
-  const std::size_t colon = test.error.rfind("at line ");
-  std::string reason =
-      colon == std::string::npos ? test.error : test.error.substr(test.error.find(": ", colon) + 2);
-  return "V1 takes: " + reason;
+bool has_control(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) { return c != '\n' && c >= 0 && c < 0x20; });
+}
+
+// Why V1 differs from the corpus in this case.
+std::string_view difference_class(const Case& test, const Answer& answer) {
+  const auto corpus_says = [&](std::string_view words) {
+    return test.error.find(words) != std::string::npos;
+  };
+  if (test.accepted && answer.accepted) return "keeps \\n \\r \\t in strings as two characters";
+  if (test.accepted)
+    return test.text.find('\r') != std::string::npos ? "refuses CRLF" : "unexplained refusal";
+  if (corpus_says("invalid utf-8")) return "takes broken UTF-8 in values";
+  if (corpus_says("'\\t' found at start of measurement")) return "skips a tab before the measurement";
+  return has_control(test.text) ? "takes control characters in names" : "unexplained acceptance";
 }
 
 TEST_F(Corpus, TheV1DialectDiffersInTheCountedClassesOnly) {
-  std::map<std::string, std::size_t> differences;
+  std::map<std::string_view, std::vector<std::string>> differences;
   for (const Case& test : cases()) {
     const Answer answer = answer_of(Dialect::kV1, test);
     if (answer.accepted == test.accepted && (!answer.accepted || answer.points == test.points)) continue;
-    ++differences[difference_class(test, answer)];
-    std::printf("%s | %s | %s", difference_class(test, answer).c_str(), test.text.c_str(),
-                answer.points.c_str());
-    if (!answer.accepted) std::printf("\n");
+    differences[difference_class(test, answer)].push_back(test.text + " -> " + answer.points + answer.error);
   }
-  for (auto& [k, v] : differences) std::printf("%zu %s\n", v, k.c_str());
+  const std::map<std::string_view, std::size_t> expected = {
+      {"keeps \\n \\r \\t in strings as two characters", 3},
+      {"refuses CRLF", 4},
+      {"takes broken UTF-8 in values", 2},
+      {"skips a tab before the measurement", 3},
+      {"takes control characters in names", 18},
+  };
+  for (const auto& [name, lines] : differences) {
+    const auto known = expected.find(name);
+    EXPECT_EQ(lines.size(), known == expected.end() ? 0 : known->second) << name << ":\n"
+                                                                         << ::testing::PrintToString(lines);
+  }
+  EXPECT_EQ(differences.size(), expected.size());
 }
 
 }  // namespace
