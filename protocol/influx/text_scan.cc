@@ -13,20 +13,6 @@ bool is_continuation(unsigned char c) {
   return (c & 0xC0) == 0x80;
 }
 
-// The length of the well-formed sequence at `p`, 0 when there is none. `left` is at least 1.
-std::size_t sequence_length(const unsigned char* p, std::size_t left) {
-  const unsigned char lead = p[0];
-  if (lead < 0x80) return 1;
-  const std::size_t length = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
-  if (length == 0 || length > left) return 0;
-  for (std::size_t i = 1; i < length; ++i)
-    if (!is_continuation(p[i])) return 0;
-  const bool overlong = (lead == 0xE0 && p[1] < 0xA0) || (lead == 0xF0 && p[1] < 0x90);
-  const bool surrogate = lead == 0xED && p[1] > 0x9F;
-  const bool too_high = lead == 0xF4 && p[1] > 0x8F;
-  return overlong || surrogate || too_high ? 0 : length;
-}
-
 }  // namespace
 
 bool is_ascii(std::string_view text) {
@@ -41,13 +27,27 @@ bool is_ascii(std::string_view text) {
   return true;
 }
 
+std::size_t utf8_length(std::string_view text) {
+  if (text.empty()) return 0;
+  const auto* p = reinterpret_cast<const unsigned char*>(text.data());
+  const unsigned char lead = p[0];
+  if (lead < 0x80) return 1;
+  const std::size_t length = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+  if (length == 0 || length > text.size()) return 0;
+  for (std::size_t i = 1; i < length; ++i)
+    if (!is_continuation(p[i])) return 0;
+  const bool overlong = (lead == 0xE0 && p[1] < 0xA0) || (lead == 0xF0 && p[1] < 0x90);
+  const bool surrogate = lead == 0xED && p[1] > 0x9F;
+  const bool too_high = lead == 0xF4 && p[1] > 0x8F;
+  return overlong || surrogate || too_high ? 0 : length;
+}
+
 bool is_utf8(std::string_view text) {
   if (is_ascii(text)) return true;
-  const auto* p = reinterpret_cast<const unsigned char*>(text.data());
-  for (std::size_t i = 0; i < text.size();) {
-    const std::size_t length = sequence_length(p + i, text.size() - i);
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
     if (length == 0) return false;
-    i += length;
+    text.remove_prefix(length);
   }
   return true;
 }

@@ -26,6 +26,8 @@ class ByteSet {
 bool is_ascii(std::string_view text);
 // Well-formed UTF-8 as Unicode defines it: no surrogates, no overlong forms, nothing above U+10FFFF.
 bool is_utf8(std::string_view text);
+// The bytes of the well-formed sequence that `text` starts with, 0 when there is none.
+std::size_t utf8_length(std::string_view text);
 
 // Appends `raw` without the backslashes that stand before a member of `escapable`.
 void append_unescaped(std::string& out, std::string_view raw, const ByteSet& escapable);
