@@ -4,8 +4,12 @@
 // Delivery to a target is at least once and in order; exactly once where the target makes writes idempotent or the
 // connector keeps its own durable mark (`state`): the engine stores the state together with the position, durably, and
 // hands the last one back at open().
+// When a delivery returned a state that is not empty, position and state are durable before the next call: the connector
+// may then do what cannot be taken back (give a closed file its final name). After kRetry the engine always calls open()
+// again, with the position and state of the last delivery.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -42,6 +46,7 @@ struct DeliverResult {
   std::vector<DeadLetter> dead;     // kDelivered
   Bytes state;                      // kDelivered: opaque, stored with the position
   std::uint64_t written_events = 0; // kDelivered: events the target took
+  std::uint64_t skipped_events = 0; // kDelivered: events that are no data for this target (gap, fork, statistics)
 };
 
 class Connector {
@@ -53,6 +58,9 @@ class Connector {
   virtual Status open(Lsn position, ByteView state) = 0;
   // Blocks until the target has confirmed. `stop` becomes true when the daemon stops: return kRetry soon.
   virtual DeliverResult deliver(const std::vector<DeliverableBatch>& batches, const std::function<bool()>& stop) = 0;
+  // When it wants to be called with an empty list although nothing is new (rotation by time), on the engine's monotonic
+  // clock; asked after open() and after each delivery. INT64_MAX: never.
+  virtual Nanos wake_at() const { return INT64_MAX; }
   // How much it wants at once.
   virtual std::size_t preferred_bytes() const { return 4 << 20; }
   // Flushes what a clean stop should flush. The position has been stored before.
