@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipe/stream/ledger.h"
+
+namespace tidegate {
+namespace {
+
+constexpr std::int64_t kMicrosPerHour = 3'600'000'000;
+
+std::uint64_t first_word(const Hash128& hash) {
+  std::uint64_t word;
+  std::memcpy(&word, hash.bytes.data(), sizeof(word));
+  return word;
+}
+
+}  // namespace
+
+void Ledger::add(const LedgerEntry& entry) {
+  if (entry.number <= last_number_) return;
+  last_number_ = entry.number;
+  const bool room = counters_.contains(entry.kind) || counters_.size() < kMaxLedgerKinds;
+  counters_[room ? entry.kind : "other"] += entry.amount;
+  entries_.push_back(entry);
+  if (entries_.size() > kMaxLedgerEntries) entries_.pop_front();
+}
+
+void Ledger::count(const RecordMeta& meta) {
+  const std::int64_t hour = meta.arrival_micros / kMicrosPerHour;
+  HourCount& counts = hours_[hour];
+  counts.hour = hour;
+  counts.batches += meta.count;
+  counts.events += meta.events;
+  counts.values += meta.values;
+  for (std::size_t i = meta.skip; i < meta.hashes.size(); ++i) counts.hash_sum += first_word(meta.hashes[i]);
+  if (hours_.size() > kMaxHours) hours_.erase(hours_.begin());
+}
+
+std::vector<HourCount> Ledger::hours() const {
+  std::vector<HourCount> out;
+  for (const auto& [hour, counts] : hours_) out.push_back(counts);
+  return out;
+}
+
+void Ledger::save(stream_codec::PutFields& put) const {
+  put(last_number_);
+  stream_codec::put_list(put, entries_);
+  put(static_cast<std::uint32_t>(counters_.size()));
+  for (const auto& [kind, amount] : counters_) put(kind), put(amount);
+  stream_codec::put_list(put, hours());
+}
+
+void Ledger::load(stream_codec::GetFields& get) {
+  get(last_number_);
+  stream_codec::get_list(get, entries_, 8);
+  const std::uint32_t kinds = get.count(4 + 8);
+  for (std::uint32_t i = 0; i < kinds && get.ok(); ++i) {
+    std::string kind;
+    get(kind), get(counters_[kind]);
+  }
+  std::vector<HourCount> hours;
+  stream_codec::get_list(get, hours, 5 * 8);
+  for (const HourCount& counts : hours) hours_[counts.hour] = counts;
+}
+
+}  // namespace tidegate
