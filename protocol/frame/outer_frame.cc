@@ -40,7 +40,8 @@ OuterFrameDecoder::State OuterFrameDecoder::feed(ByteView& input) {
   if (!take(input, kOuterLengthBytes)) return State::kMore;
   const ByteView prefix = as_bytes(kELanguagePrefix);
   const auto starts_as_prefix = [&](std::size_t at) {
-    return std::equal(prefix.begin(), prefix.begin() + kOuterLengthBytes, buffer_.begin() + static_cast<std::ptrdiff_t>(at));
+    return std::equal(prefix.begin(), prefix.begin() + kOuterLengthBytes,
+                      buffer_.begin() + static_cast<std::ptrdiff_t>(at));
   };
   std::size_t start = 0;
   if (starts_as_prefix(0)) {
@@ -55,7 +56,8 @@ OuterFrameDecoder::State OuterFrameDecoder::feed(ByteView& input) {
   const std::uint32_t length = reader.u32_be();
   const std::size_t suffix = wrapped_ ? kELanguageSuffix.size() : 0;
   const std::size_t total = start + kOuterLengthBytes + std::size_t{length} + suffix;
-  if (length != reader.u32_be() || length < kOuterCrcBytes || total > wire_limit_) return fail(State::kBadLength);
+  if (length != reader.u32_be() || length < kOuterCrcBytes || total > wire_limit_)
+    return fail(State::kBadLength);
   if (buffer_.capacity() < total) buffer_.reserve(total);
   if (!take(input, total)) return State::kMore;
   return finish();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The outer frame: what one message looks like on the wire, the same as Apache IoTDB's air-gap frame, so that one listener
-// serves both dialects. Format: doc/wire_format.md.
+// The outer frame: what one message looks like on the wire, the same as Apache IoTDB's air-gap frame, so that
+// one listener serves both dialects. Format: doc/wire_format.md.
 //
 //   length u32 | length u32 | CRC-32 in 8 bytes (high half zero) | payload           all big-endian
 //   length = 8 + payload size; the CRC is over the payload only.
@@ -27,28 +27,29 @@ enum class Wrap : std::uint8_t { kNone, kELanguage };
 
 // All bytes on the wire around a payload.
 constexpr std::size_t outer_overhead(Wrap wrap) {
-  return kOuterHeaderBytes + (wrap == Wrap::kELanguage ? kELanguagePrefix.size() + kELanguageSuffix.size() : 0);
+  return kOuterHeaderBytes +
+         (wrap == Wrap::kELanguage ? kELanguagePrefix.size() + kELanguageSuffix.size() : 0);
 }
 
 Bytes encode_outer_frame(ByteView payload, Wrap wrap);
 
-// Takes frames out of a byte stream that arrives in pieces of any size. Bounded: holds at most one frame of at most
-// `wire_limit` bytes, and nothing is allocated before the length is known to be allowed.
+// Takes frames out of a byte stream that arrives in pieces of any size. Bounded: holds at most one frame of
+// at most `wire_limit` bytes, and nothing is allocated before the length is known to be allowed.
 class OuterFrameDecoder {
  public:
   enum class State : std::uint8_t {
-    kMore,      // the frame is not complete
-    kFrame,     // payload() is a frame with a right CRC
-    kBadCrc,    // the frame is complete, its CRC is wrong: answer `fail`; the stream can be read on
-    kBadLength, // the length words differ or exceed the limit: the stream cannot be read on, close
-    kBadWrap    // a nested or broken E-language wrap: close
+    kMore,       // the frame is not complete
+    kFrame,      // payload() is a frame with a right CRC
+    kBadCrc,     // the frame is complete, its CRC is wrong: answer `fail`; the stream can be read on
+    kBadLength,  // the length words differ or exceed the limit: the stream cannot be read on, close
+    kBadWrap     // a nested or broken E-language wrap: close
   };
 
   // `wire_limit`: the profile's frame limit, all bytes on the wire (outer header and wrap included).
   explicit OuterFrameDecoder(std::size_t wire_limit) : wire_limit_(wire_limit) {}
 
-  // Takes bytes from `input` up to the end of the next frame at most and advances it. After kFrame or kBadCrc the next
-  // call starts the next frame; after kBadLength and kBadWrap every call returns the same again.
+  // Takes bytes from `input` up to the end of the next frame at most and advances it. After kFrame or kBadCrc
+  // the next call starts the next frame; after kBadLength and kBadWrap every call returns the same again.
   State feed(ByteView& input);
 
   // After kFrame: valid until the next feed().

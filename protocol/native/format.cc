@@ -5,19 +5,32 @@ namespace tidegate {
 
 const char* reason_text(Reason reason) {
   switch (reason) {
-    case Reason::kNone: return "no reason is kept";
-    case Reason::kDamaged: return "the frame arrived damaged";
-    case Reason::kNotContiguous: return "the frame does not follow what the receiver has";
-    case Reason::kDiverged: return "the receiver has other content under this number";
-    case Reason::kBehind: return "the receiver has less than the sender says";
-    case Reason::kStorage: return "the receiver cannot store: disk full or failing";
-    case Reason::kFenced: return "another sender with this identity has taken over";
-    case Reason::kGeneration: return "the receiver knows a later generation of this stream";
-    case Reason::kNotAuthorised: return "the receiver does not accept this sender or journal";
-    case Reason::kWrongReceiver: return "this is another receiver than the configured one";
-    case Reason::kVersion: return "the receiver does not know this version, feature, codec or frame kind";
-    case Reason::kTooLarge: return "the batch is larger than the receiver accepts";
-    case Reason::kChainUnknown: return "the receiver no longer keeps the chain at this number";
+    case Reason::kNone:
+      return "no reason is kept";
+    case Reason::kDamaged:
+      return "the frame arrived damaged";
+    case Reason::kNotContiguous:
+      return "the frame does not follow what the receiver has";
+    case Reason::kDiverged:
+      return "the receiver has other content under this number";
+    case Reason::kBehind:
+      return "the receiver has less than the sender says";
+    case Reason::kStorage:
+      return "the receiver cannot store: disk full or failing";
+    case Reason::kFenced:
+      return "another sender with this identity has taken over";
+    case Reason::kGeneration:
+      return "the receiver knows a later generation of this stream";
+    case Reason::kNotAuthorised:
+      return "the receiver does not accept this sender or journal";
+    case Reason::kWrongReceiver:
+      return "this is another receiver than the configured one";
+    case Reason::kVersion:
+      return "the receiver does not know this version, feature, codec or frame kind";
+    case Reason::kTooLarge:
+      return "the batch is larger than the receiver accepts";
+    case Reason::kChainUnknown:
+      return "the receiver no longer keeps the chain at this number";
   }
   return "unknown reason";
 }

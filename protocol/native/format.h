@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Constants of the native dialect. Format: doc/wire_format.md. Everything inside the outer frame is little-endian.
+// Constants of the native dialect. Format: doc/wire_format.md. Everything inside the outer frame is
+// little-endian.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +15,28 @@ using StreamId = std::uint16_t;  // from 1; 0: the link itself
 constexpr std::uint8_t kNativeVersion = 0x80;
 constexpr std::uint8_t kHashIdXxh3 = 1;
 
-// version u8 | kind u8 | flags u16 | session u64 | stream u16 | lane u8 | reserved u8 | frame number u32 | salt u32
+// version u8 | kind u8 | flags u16 | session u64 | stream u16 | lane u8 | reserved u8 | frame number u32 |
+// salt u32
 constexpr std::size_t kNativeHeaderBytes = 1 + 1 + 2 + 8 + 2 + 1 + 1 + 4 + 4;
 static_assert(kNativeHeaderBytes == 24);
 constexpr std::size_t kSaltOffset = 20;
 
 enum class FrameKind : std::uint8_t {
-  kProbe = 1, kHello = 2, kBatch = 3, kPart = 4, kGap = 5, kAsk = 6, kBeat = 7, kEnd = 8, kSealed = 9
+  kProbe = 1,
+  kHello = 2,
+  kBatch = 3,
+  kPart = 4,
+  kGap = 5,
+  kAsk = 6,
+  kBeat = 7,
+  kEnd = 8,
+  kSealed = 9
 };
 
 // seq u64 | offset u32 | total u32
 constexpr std::size_t kPartHeaderBytes = 16;
-// first seq u64 | previous chain | hash count u32 | hop count u8 | codec u8 | decoded size u32, without hashes and hops
+// first seq u64 | previous chain | hash count u32 | hop count u8 | codec u8 | decoded size u32, without
+// hashes and hops
 constexpr std::size_t kBatchFixedBytes = 8 + 16 + 4 + 1 + 1 + 4;
 constexpr std::size_t kMaxHops = 8;
 constexpr std::size_t kMaxBeatJson = 64 << 10;
@@ -48,7 +59,7 @@ enum class Reason : std::uint8_t {
   kGeneration = 7,
   kNotAuthorised = 8,  // or unknown journal
   kWrongReceiver = 9,
-  kVersion = 10,       // version, feature, codec or frame kind
+  kVersion = 10,  // version, feature, codec or frame kind
   kTooLarge = 11,
   kChainUnknown = 12
 };
@@ -59,7 +70,8 @@ enum class GapReason : std::uint8_t { kTrimmed = 1, kDamaged = 2, kDetached = 3,
 // What a reason means, for an operator.
 const char* reason_text(Reason reason);
 
-// chain(0) = H128("TGCH", hash id, journal id, stream); chain(n) = H128(chain(n-1), n, content hash of batch n).
+// chain(0) = H128("TGCH", hash id, journal id, stream); chain(n) = H128(chain(n-1), n, content hash of batch
+// n).
 Hash128 chain_zero(const Id& journal, StreamId stream);
 Hash128 chain_next(const Hash128& previous, Seq n, const Hash128& content);
 

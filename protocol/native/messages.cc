@@ -6,7 +6,9 @@ namespace {
 
 constexpr std::size_t kClaimBytes = 2 + 8 + 16;
 
-void encode(ByteWriter& w, const Probe& m) { w.u8(m.expect_ok ? 1 : 0); }
+void encode(ByteWriter& w, const Probe& m) {
+  w.u8(m.expect_ok ? 1 : 0);
+}
 
 void encode(ByteWriter& w, const LinkHello& m) {
   w.u8(m.min_version);
@@ -74,9 +76,13 @@ void encode(ByteWriter& w, const Ask& m) {
   w.u8(static_cast<std::uint8_t>(m.predicate));
   w.u8(m.negated ? 1 : 0);
   switch (m.predicate) {
-    case Predicate::kPositionAtLeast: w.u64(m.number); break;
+    case Predicate::kPositionAtLeast:
+      w.u64(m.number);
+      break;
     case Predicate::kReason:
-    case Predicate::kRoomAtLeast: w.u8(static_cast<std::uint8_t>(m.number)); break;
+    case Predicate::kRoomAtLeast:
+      w.u8(static_cast<std::uint8_t>(m.number));
+      break;
     case Predicate::kChainAt:
       w.u32(static_cast<std::uint32_t>(m.claims.size()));
       for (const ChainClaim& claim : m.claims) {
@@ -93,7 +99,9 @@ void encode(ByteWriter& w, const Beat& m) {
   w.str32(m.json);
 }
 
-void encode(ByteWriter& w, const End& m) { w.str32(m.reason); }
+void encode(ByteWriter& w, const End& m) {
+  w.str32(m.reason);
+}
 void encode(ByteWriter&, const UnknownKind&) {}
 
 bool flag(ByteReader& r) {
@@ -186,9 +194,13 @@ Ask decode_ask(ByteReader& r) {
   m.predicate = static_cast<Predicate>(r.u8());
   m.negated = flag(r);
   switch (m.predicate) {
-    case Predicate::kPositionAtLeast: m.number = r.u64(); break;
+    case Predicate::kPositionAtLeast:
+      m.number = r.u64();
+      break;
     case Predicate::kReason:
-    case Predicate::kRoomAtLeast: m.number = r.u8(); break;
+    case Predicate::kRoomAtLeast:
+      m.number = r.u8();
+      break;
     case Predicate::kChainAt: {
       const std::uint32_t count = r.count32(kClaimBytes);
       m.claims.reserve(count);
@@ -201,21 +213,28 @@ Ask decode_ask(ByteReader& r) {
       }
       break;
     }
-    default: r.rest(); break;  // a predicate that is not known: cannot be evaluated, which is `fail` to q and to not-q
+    default:
+      r.rest();
+      break;  // a predicate that is not known: cannot be evaluated, which is `fail` to q and to not-q
   }
   return m;
 }
 
 MessageBody decode_body(std::uint8_t kind, StreamId stream, ByteReader& r) {
   switch (static_cast<FrameKind>(kind)) {
-    case FrameKind::kProbe: return Probe{flag(r)};
+    case FrameKind::kProbe:
+      return Probe{flag(r)};
     case FrameKind::kHello:
       if (stream == 0) return decode_link_hello(r);
       return decode_stream_hello(r);
-    case FrameKind::kBatch: return decode_batch(r);
-    case FrameKind::kPart: return decode_part(r);
-    case FrameKind::kGap: return decode_gap(r);
-    case FrameKind::kAsk: return decode_ask(r);
+    case FrameKind::kBatch:
+      return decode_batch(r);
+    case FrameKind::kPart:
+      return decode_part(r);
+    case FrameKind::kGap:
+      return decode_gap(r);
+    case FrameKind::kAsk:
+      return decode_ask(r);
     case FrameKind::kBeat: {
       Beat m;
       m.clock_micros = r.i64();
@@ -223,8 +242,10 @@ MessageBody decode_body(std::uint8_t kind, StreamId stream, ByteReader& r) {
       if (m.json.size() > kMaxBeatJson) r.fail();
       return m;
     }
-    case FrameKind::kEnd: return End{std::string(r.str32())};
-    case FrameKind::kSealed: break;
+    case FrameKind::kEnd:
+      return End{std::string(r.str32())};
+    case FrameKind::kSealed:
+      break;
   }
   r.rest();
   return UnknownKind{kind};

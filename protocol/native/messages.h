@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The messages of the native dialect: values with encode and decode. Format: doc/wire_format.md.
 //
-// A message on the wire is: outer frame( header 24 bytes, body XORed with the salt's key stream ). `sealed` (kind 9) is
-// reserved; it and every unknown kind decode to UnknownKind. Decoding checks every length before it allocates.
+// A message on the wire is: outer frame( header 24 bytes, body XORed with the salt's key stream ). `sealed`
+// (kind 9) is reserved; it and every unknown kind decode to UnknownKind. Decoding checks every length before
+// it allocates.
 #pragma once
 
 #include <string>
@@ -37,10 +38,10 @@ struct LinkHello {
   std::uint64_t optional_features = 0;
   std::uint64_t codecs = 0;  // bit per id
   std::uint32_t largest_part_total = kDefaultPartTotal;
-  Id receiver_expected;      // zeros: any
+  Id receiver_expected;  // zeros: any
   Id sender;
   Id journal;
-  std::uint64_t nonce = 0;   // random, one per session
+  std::uint64_t nonce = 0;  // random, one per session
   std::int64_t clock_micros = 0;
   std::string label;
 };
@@ -117,7 +118,8 @@ struct UnknownKind {
   std::uint8_t kind = 0;
 };
 
-using MessageBody = std::variant<Probe, LinkHello, StreamHello, BatchFrame, PartFrame, GapFrame, Ask, Beat, End, UnknownKind>;
+using MessageBody =
+    std::variant<Probe, LinkHello, StreamHello, BatchFrame, PartFrame, GapFrame, Ask, Beat, End, UnknownKind>;
 
 struct Message {
   NativeHeader header;
@@ -134,11 +136,13 @@ constexpr std::size_t batch_body_overhead(std::size_t batches, std::size_t hops)
 
 // The payload of an outer frame. header.kind is set from the body (an UnknownKind keeps its own).
 Bytes encode_message(NativeHeader header, const MessageBody& body);
-// `scratch` receives the unmasked body when there is a salt; views in the message point into it or into `payload`.
-// kUnsupported: not a version of this dialect. kMalformed, kTruncated, kTooLarge: the header, if readable, is in *header.
+// `scratch` receives the unmasked body when there is a salt; views in the message point into it or into
+// `payload`. kUnsupported: not a version of this dialect. kMalformed, kTruncated, kTooLarge: the header, if
+// readable, is in *header.
 Result<Message> decode_message(ByteView payload, Bytes* scratch, NativeHeader* header = nullptr);
 
-// XORs with the SplitMix64 key stream of the salt, 8 bytes a step, little-endian. Its own inverse; salt 0 changes nothing.
+// XORs with the SplitMix64 key stream of the salt, 8 bytes a step, little-endian. Its own inverse; salt 0
+// changes nothing.
 void apply_salt(std::uint32_t salt, std::span<std::uint8_t> bytes);
 std::uint64_t split_mix64(std::uint64_t* state);
 

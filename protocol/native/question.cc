@@ -24,8 +24,10 @@ CalibrationVerdict judge_calibration(const std::vector<Byte>& answers) {
 
 const char* calibration_text(CalibrationVerdict verdict) {
   switch (verdict) {
-    case CalibrationVerdict::kMore: return "calibration is not complete";
-    case CalibrationVerdict::kGood: return "answers come from the receiver";
+    case CalibrationVerdict::kMore:
+      return "calibration is not complete";
+    case CalibrationVerdict::kGood:
+      return "answers come from the receiver";
     case CalibrationVerdict::kInverted:
       return "all answers are the opposite of the right ones: the polarity of the profile is inverted "
              "(exchange answer-ok and answer-fail)";
@@ -42,8 +44,8 @@ const char* calibration_text(CalibrationVerdict verdict) {
 const std::vector<StepKind>& question_steps(QuestionKind kind) {
   using enum StepKind;
   static const std::vector<StepKind> pair = {kAsk, kAskNot};
-  static const std::vector<StepKind> proof = {kProbeOk, kAsk,    kAsk,    kProbeFail,
-                                              kAskNot,  kAsk,    kAskNot, kProbeFail};
+  static const std::vector<StepKind> proof = {kProbeOk, kAsk, kAsk,    kProbeFail,
+                                              kAskNot,  kAsk, kAskNot, kProbeFail};
   return kind == QuestionKind::kPair ? pair : proof;
 }
 
@@ -53,10 +55,18 @@ Verdict judge_question(QuestionKind kind, const std::vector<Byte>& answers) {
   for (std::size_t i = 0; i < steps.size(); ++i) {
     const bool ok = answers.at(i) == Byte::kOk;
     switch (steps[i]) {
-      case StepKind::kAsk: yes &= ok, no &= !ok, not_now &= !ok; break;
-      case StepKind::kAskNot: yes &= !ok, no &= ok, not_now &= !ok; break;
-      case StepKind::kProbeOk: yes &= ok, no &= ok, not_now &= ok; break;
-      case StepKind::kProbeFail: yes &= !ok, no &= !ok, not_now &= !ok; break;
+      case StepKind::kAsk:
+        yes &= ok, no &= !ok, not_now &= !ok;
+        break;
+      case StepKind::kAskNot:
+        yes &= !ok, no &= ok, not_now &= !ok;
+        break;
+      case StepKind::kProbeOk:
+        yes &= ok, no &= ok, not_now &= ok;
+        break;
+      case StepKind::kProbeFail:
+        yes &= !ok, no &= !ok, not_now &= !ok;
+        break;
     }
   }
   if (yes) return Verdict::kYes;

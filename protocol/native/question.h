@@ -15,7 +15,14 @@ enum class Byte : std::uint8_t { kOk, kFail };
 // The six probes that open every connection: their right answers.
 constexpr std::array<bool, 6> kCalibration = {true, true, false, false, true, false};
 
-enum class CalibrationVerdict : std::uint8_t { kMore, kGood, kInverted, kStuckOk, kStuckFail, kUnknownPattern };
+enum class CalibrationVerdict : std::uint8_t {
+  kMore,
+  kGood,
+  kInverted,
+  kStuckOk,
+  kStuckFail,
+  kUnknownPattern
+};
 // `answers`: so far. kInverted: every answer is the opposite of the right one.
 CalibrationVerdict judge_calibration(const std::vector<Byte>& answers);
 const char* calibration_text(CalibrationVerdict verdict);

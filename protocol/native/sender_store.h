@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // What SenderLink needs to know of the data behind its streams, and the few durable changes it makes.
 //
-// Implemented by pipe/stream over the journal, by the tests in memory. Calls come from the link's thread only. The
-// set_*, fork and gap calls are rare (a session, a confirm, a fork) and return when the change is durable; when one fails
-// the link goes to doubt and tries again later: nothing is said on the wire that is not durable here.
+// Implemented by pipe/stream over the journal, by the tests in memory. Calls come from the link's thread
+// only. The set_*, fork and gap calls are rare (a session, a confirm, a fork) and return when the change is
+// durable; when one fails the link goes to doubt and tries again later: nothing is said on the wire that is
+// not durable here.
 #pragma once
 
 #include <optional>
@@ -46,21 +47,22 @@ class SenderStore {
 
   virtual Id sender_id() const = 0;
   virtual Id journal_id() const = 0;
-  virtual std::uint64_t session() const = 0;               // the last one used; 0: none
+  virtual std::uint64_t session() const = 0;  // the last one used; 0: none
   virtual Status set_session(std::uint64_t session) = 0;
 
-  virtual std::vector<StreamId> streams() const = 0;       // all that are to be open, ascending
+  virtual std::vector<StreamId> streams() const = 0;  // all that are to be open, ascending
   virtual std::string label(StreamId stream) const = 0;
-  virtual Seq head(StreamId stream) const = 0;             // last durable batch
-  virtual Seq trimmed(StreamId stream) const = 0;          // last one whose content is gone from the front; 0: none
+  virtual Seq head(StreamId stream) const = 0;     // last durable batch
+  virtual Seq trimmed(StreamId stream) const = 0;  // last one whose content is gone from the front; 0: none
   virtual Seq confirmed(StreamId stream) const = 0;
   virtual Seq base(StreamId stream) const = 0;
   virtual std::uint32_t generation(StreamId stream) const = 0;
   // Known chains: of all retained, of trimmed, of confirmed, of base, of 0. Nothing for others.
   virtual std::optional<Hash128> chain(StreamId stream, Seq n) const = 0;
 
-  // Consecutive batches from `from` on, as one frame whose body is at most `max_body` bytes, at most `last`. At least one
-  // batch, also when that one alone is larger (then it crosses in parts). kTrimmed or kDamaged: see missing().
+  // Consecutive batches from `from` on, as one frame whose body is at most `max_body` bytes, at most `last`.
+  // At least one batch, also when that one alone is larger (then it crosses in parts). kTrimmed or kDamaged:
+  // see missing().
   virtual Result<OutgoingBatches> load(StreamId stream, Seq from, Seq last, std::size_t max_body) = 0;
   // The range from `from` on that cannot be given any more; nothing when it can.
   virtual std::optional<MissingRange> missing(StreamId stream, Seq from) const = 0;

@@ -1,0 +1,703 @@
+// SPDX-License-Identifier: Apache-2.0
+// Control: what SenderLink says and asks besides data, one task at a time, on the first lane: opening a
+// stream (hello, reason, search, fork, gap), confirming, ending a stream, and the reason of a refused link
+// hello.
+#include "protocol/native/planted.h"
+#include "protocol/native/sender_link.h"
+#include "protocol/native/sender_link_impl.h"
+
+namespace tidegate {
+namespace {
+
+// Reasons worth asking about, in the order of their numbers.
+constexpr Reason kHelloReasons[] = {Reason::kNotContiguous, Reason::kDiverged,    Reason::kBehind,
+                                    Reason::kStorage,       Reason::kGeneration,  Reason::kNotAuthorised,
+                                    Reason::kVersion,       Reason::kChainUnknown};
+constexpr Reason kFrameReasons[] = {Reason::kDamaged,     Reason::kNotContiguous, Reason::kDiverged,
+                                    Reason::kStorage,     Reason::kVersion,       Reason::kTooLarge,
+                                    Reason::kChainUnknown};
+constexpr Reason kLinkReasons[] = {Reason::kStorage, Reason::kFenced, Reason::kNotAuthorised,
+                                   Reason::kWrongReceiver, Reason::kVersion};
+
+std::string seq_text(Seq n) {
+  return std::to_string(n);
+}
+
+}  // namespace
+
+// ---- scheduling
+// -----------------------------------------------------------------------------------------------------
+
+void SenderLink::step_control() {
+  for (;;) {
+    if (!control_ && state_ == LinkState::kRun && !stopping_) start_control();
+    if (!control_ || control_->frame_out) return;
+    if (control_->question) return question_step();
+    if (control_->stage != Control::Stage::kStart || !lanes_.front()->idle()) return;
+    Stream& s = *find_stream(control_->stream);
+    if (control_->task == Control::Task::kEnd) {
+      control_->stage = Control::Stage::kEnd;
+      control_->frame_out = true;
+      send(*lanes_.front(), Purpose::kEnd, s.id, End{s.end_reason.value_or("")});
+      return;
+    }
+    open_stream(s);  // may end at once and leave room for the next task
+  }
+}
+
+void SenderLink::start_control() {
+  leave_unreadable();
+  bool one_waits = false;
+  for (auto& [id, s] : streams_) {
+    if (s->phase == Stream::Phase::kClosed && s->retry_at <= now_) {
+      control_ = std::make_unique<Control>();
+      control_->stream = id;
+      s->phase = Stream::Phase::kOpening;
+      return;
+    }
+    one_waits |=
+        s->phase == Stream::Phase::kOpen && s->end_reason && s->in_flight == 0 && s->part_body.empty();
+  }
+  if (confirm_due()) return start_confirm();
+  if (!one_waits) return;
+  for (auto& [id, s] : streams_)
+    if (s->phase == Stream::Phase::kOpen && s->end_reason && s->in_flight == 0 && s->part_body.empty()) {
+      control_ = std::make_unique<Control>();
+      control_->task = Control::Task::kEnd;
+      control_->stream = id;
+      s->phase = Stream::Phase::kEnding;
+      return;
+    }
+}
+
+// The next batch of an open stream cannot be given: what was sent is confirmed first, then the stream is
+// opened again, which finds the missing range.
+void SenderLink::leave_unreadable() {
+  for (auto& [id, s] : streams_) {
+    if (s->phase != Stream::Phase::kOpen || !s->unreadable || s->in_flight > 0) continue;
+    const Seq confirmed = store_->confirmed(id);
+    if (s->soft > confirmed && store_->chain(id, s->soft)) {
+      confirm_requested_ = true;
+      continue;
+    }
+    s->unreadable = false;
+    s->soft = confirmed;
+    s->phase = Stream::Phase::kClosed;
+    s->backoff = std::clamp(s->backoff * 2, options_.quiet_min, options_.quiet_max);
+    s->retry_at = now_ + s->backoff - options_.quiet_min;
+  }
+}
+
+bool SenderLink::control_wants_lane() const {
+  if (!control_) return false;
+  return control_->frame_out || control_->question_started || !control_->question ||
+         now_ >= question_allowed_at();
+}
+
+void SenderLink::finish_control() {
+  control_.reset();
+}
+
+void SenderLink::wait_alone(Stream& s, const std::string& why, bool alarm) {
+  s.phase = Stream::Phase::kClosed;
+  s.backoff = std::clamp(s.backoff * 2, options_.quiet_min, options_.quiet_max);
+  s.retry_at = now_ + s.backoff;
+  s.message = why;
+  notice(alarm, "stream " + std::to_string(s.id) + ": " + why + "; it waits " +
+                    std::to_string(s.backoff / kLinkMillisecond) + " ms, other streams go on");
+  finish_control();
+}
+
+// ---- questions
+// ------------------------------------------------------------------------------------------------------
+
+LinkNanos SenderLink::question_allowed_at() const {
+  const auto horizon = [&](std::size_t count, LinkNanos window) {
+    if (count == 0 || question_times_.size() < count) return LinkNanos{0};
+    return question_times_[question_times_.size() - count] + window;
+  };
+  return std::max(horizon(options_.questions_per_second, kLinkSecond),
+                  horizon(options_.questions_per_minute, 60 * kLinkSecond));
+}
+
+bool SenderLink::ask(const Question& question) {
+  control_->question = question;
+  control_->answers.clear();
+  control_->question_started = false;
+  return true;
+}
+
+// A question's frames are consecutive on one lane, each sent when the one before is answered.
+void SenderLink::question_step() {
+  Lane& lane = *lanes_.front();
+  if (!lane.idle()) return;
+  Control& c = *control_;
+  if (!c.question_started) {
+    if (now_ < question_allowed_at()) return;
+    question_times_.push_back(now_);
+    while (question_times_.size() > options_.questions_per_minute) question_times_.pop_front();
+    c.question_started = true;
+    ++counters_.questions;
+    ++counters_.bits_disclosed;
+  }
+  const StepKind step = question_steps(c.question->kind).at(c.answers.size());
+  c.frame_out = true;
+  if (step == StepKind::kProbeOk || step == StepKind::kProbeFail) {
+    send(lane, Purpose::kProbe, 0, Probe{step == StepKind::kProbeOk});
+    return;
+  }
+  Ask ask = c.question->ask;
+  ask.negated = step == StepKind::kAskNot;
+  send(lane, Purpose::kAsk, c.question->stream, ask);
+}
+
+void SenderLink::question_answered(Byte answer) {
+  Control& c = *control_;
+  c.frame_out = false;
+  c.answers.push_back(answer);
+  if (c.answers.size() < question_steps(c.question->kind).size()) return;
+  const Verdict result = judge_question(c.question->kind, c.answers);
+  c.question.reset();
+  c.question_started = false;
+  if (result == Verdict::kDoubt) return doubt("the answers to a question contradict each other");
+  verdict(result);
+}
+
+void SenderLink::verdict(Verdict v) {
+  using enum Control::Stage;
+  Stream* s = find_stream(control_->stream);
+  switch (control_->stage) {
+    case kHelloReason:
+    case kFrameReason:
+    case kLinkReason:
+      if (v == Verdict::kYes) return reason_known(s, control_->reason);
+      if (v == Verdict::kNotNow) return reason_known(s, Reason::kNone);
+      return ask_next_reason(s);
+    case kFencedProof:
+      if (!stop_when_fenced(v)) doubt("the link was refused");
+      return;
+    case kConfirm:
+      return confirm_verdict(v);
+    default:
+      return open_verdict(*s, v);
+  }
+}
+
+void SenderLink::open_verdict(Stream& s, Verdict v) {
+  using enum Control::Stage;
+  switch (control_->stage) {
+    case kSearch:
+      control_->search->answer(v);
+      return search_step();
+    case kSoftPair:
+      if (v == Verdict::kYes) return resume(s);
+      control_->goal = Control::Goal::kResume;
+      return search(s, known_between(s, store_->confirmed(s.id), s.soft), false);
+    case kForkPosition:
+      if (v == Verdict::kYes) return fork(s, control_->common);
+      if (v == Verdict::kNotNow) return wait_alone(s, "the receiver does not answer questions now", false);
+      s.soft = control_->common;
+      return resume(s);
+    case kGapPosition:
+      if (v == Verdict::kYes) return fork(s, control_->common);
+      if (v == Verdict::kNotNow) return wait_alone(s, "the receiver does not answer questions now", false);
+      return send_gap(s, control_->common);
+    default:
+      return doubt("an answer in a stage that asks nothing");
+  }
+}
+
+// ---- reasons
+// --------------------------------------------------------------------------------------------------------
+
+void SenderLink::ask_next_reason(Stream* s) {
+  Control& c = *control_;
+  const auto next = [&](const auto& list) {
+    return c.reason_index < std::size(list) ? list[c.reason_index] : Reason::kNone;
+  };
+  c.reason = c.stage == Control::Stage::kHelloReason   ? next(kHelloReasons)
+             : c.stage == Control::Stage::kFrameReason ? next(kFrameReasons)
+                                                       : next(kLinkReasons);
+  if (c.reason == Reason::kNone) return reason_known(s, Reason::kNone);
+  ++c.reason_index;
+  Question q;
+  q.stream = s == nullptr ? StreamId{0} : s->id;
+  q.ask.predicate = Predicate::kReason;
+  q.ask.number = static_cast<std::uint64_t>(c.reason);
+  ask(q);
+}
+
+void SenderLink::reason_known(Stream* s, Reason reason) {
+  if (reason == Reason::kFenced) {  // waits for a person: needs a proof
+    control_->stage = Control::Stage::kFencedProof;
+    Question q;
+    q.kind = QuestionKind::kProof;
+    q.stream = s == nullptr ? StreamId{0} : s->id;
+    q.ask.predicate = Predicate::kReason;
+    q.ask.number = static_cast<std::uint64_t>(Reason::kFenced);
+    ask(q);
+    return;
+  }
+  if (control_->stage == Control::Stage::kLinkReason) {
+    const bool slow =
+        reason == Reason::kNotAuthorised || reason == Reason::kWrongReceiver || reason == Reason::kVersion;
+    const std::string why = std::string("the receiver refuses the link: ") + reason_text(reason);
+    if (slow) notice(true, why);
+    return doubt(why, slow);
+  }
+  if (control_->stage == Control::Stage::kHelloReason) return refused_hello_reason(*s, reason);
+  refused_frame_reason(*s, reason);
+}
+
+bool SenderLink::stop_when_fenced(Verdict v) {
+  if (v != Verdict::kYes) return false;
+  const std::string why =
+      "another sender with this identity has taken over; find the twin, then run `tidegate adopt` on the box "
+      "that is to go on";
+  notice(true, why);
+  session_over();
+  close_lanes();
+  set_state(LinkState::kFenced, why);
+  return true;
+}
+
+void SenderLink::refused_hello_reason(Stream& s, Reason reason) {
+  control_->reason = reason;
+  switch (reason) {
+    case Reason::kNotContiguous:
+    case Reason::kDiverged:
+    case Reason::kBehind:
+    case Reason::kGeneration:
+    case Reason::kChainUnknown:
+      control_->goal = Control::Goal::kHelloRefused;
+      return search(s, all_known(s), true);
+    case Reason::kStorage:
+      return wait_alone(s, reason_text(reason), true);
+    case Reason::kNotAuthorised:
+    case Reason::kWrongReceiver:
+    case Reason::kVersion:
+      s.backoff = options_.quiet_max;
+      return wait_alone(s, reason_text(reason), true);
+    default:
+      return doubt("the hello of stream " + std::to_string(s.id) + " was refused for no reason that is kept");
+  }
+}
+
+void SenderLink::refused_frame_reason(Stream& s, Reason reason) {
+  s.ask_reason = false;
+  switch (reason) {
+    case Reason::kNotContiguous:
+    case Reason::kDiverged:
+    case Reason::kChainUnknown:
+      control_->goal = Control::Goal::kFrameRefused;
+      return search(s, known_between(s, store_->confirmed(s.id), store_->head(s.id)), true);
+    case Reason::kStorage:
+      return wait_alone(s, reason_text(reason), true);
+    case Reason::kVersion:
+    case Reason::kTooLarge:
+      s.backoff = options_.quiet_max;
+      s.ask_reason = true;
+      return wait_alone(s, reason_text(reason), true);
+    default:
+      return resolve_soft(s);  // damaged on the way, or not known: send again
+  }
+}
+
+// ---- opening a stream: hello and RESOLVE
+// ----------------------------------------------------------------------------
+
+// Previous: waiting. Next: the hello's answer.
+void SenderLink::open_stream(Stream& s) {
+  if (s.operator_fork) {
+    const Seq b = *s.operator_fork;
+    s.operator_fork.reset();
+    return fork(s, b);
+  }
+  send_stream_hello(s);
+}
+
+void SenderLink::send_stream_hello(Stream& s) {
+  StreamHello hello;
+  hello.generation = store_->generation(s.id);
+  hello.base = store_->base(s.id);
+  hello.confirmed = store_->confirmed(s.id);
+  if (options_.ask == AskMode::kOff)
+    hello.confirmed = s.hello_lowest ? hello.base : std::max(s.soft, hello.base);
+  const auto base_chain = store_->chain(s.id, hello.base);
+  const auto confirmed_chain = store_->chain(s.id, hello.confirmed);
+  if (!base_chain || !confirmed_chain)
+    return wait_alone(
+        s, "the chain of the confirmed position " + seq_text(hello.confirmed) + " cannot be read", true);
+  hello.base_chain = *base_chain;
+  hello.confirmed_chain = *confirmed_chain;
+  hello.head = store_->head(s.id);
+  hello.label = store_->label(s.id);
+  s.hello_confirmed = hello.confirmed;
+  control_->stage = Control::Stage::kHello;
+  control_->frame_out = true;
+  send(*lanes_.front(), Purpose::kStreamHello, s.id, hello);
+}
+
+void SenderLink::control_frame_answered(Purpose purpose, Byte answer) {
+  if (!control_) return doubt("an answer to a frame that is no longer waited for");
+  control_->frame_out = false;
+  Stream* s = find_stream(control_->stream);
+  if (s == nullptr) return doubt("an answer for a stream that is gone");
+  switch (purpose) {
+    case Purpose::kStreamHello:
+      return stream_hello_answered(*s, answer);
+    case Purpose::kGap:
+      return gap_answered(*s, answer);
+    case Purpose::kEnd:
+      return end_answered(*s, answer);
+    case Purpose::kBeat:
+      if (answer == Byte::kFail) return doubt("a beat was refused");
+      if (s->hello_refusals < 3)
+        return wait_alone(*s, "the receiver refuses the stream, reason unknown", false);
+      s->hello_lowest = true;
+      control_->stage = Control::Stage::kStart;
+      return;
+    default:
+      return doubt("an answer to a frame that control does not send");
+  }
+}
+
+void SenderLink::stream_hello_answered(Stream& s, Byte answer) {
+  if (options_.ask == AskMode::kOff) return hello_without_questions(s, answer);
+  if (answer == Byte::kFail) {
+    control_->stage = Control::Stage::kHelloReason;
+    control_->reason_index = 0;
+    return ask_next_reason(&s);
+  }
+  if (!s.ask_reason) return resolve_soft(s);
+  control_->stage = Control::Stage::kFrameReason;
+  control_->reason_index = 0;
+  ask_next_reason(&s);
+}
+
+// ask: off. The hello says soft as confirmed; refused three times while a beat is ok: once with the lowest
+// known chain.
+void SenderLink::hello_without_questions(Stream& s, Byte answer) {
+  if (answer == Byte::kOk) {
+    s.hello_refusals = 0;
+    if (s.hello_confirmed != store_->confirmed(s.id)) {
+      if (const Status status = store_->set_confirmed(s.id, s.hello_confirmed); !status.ok())
+        return doubt("the confirmed position cannot be stored: " + status.error().text());
+    }
+    if (s.hello_lowest)
+      if (const Status status =
+              store_->note({"confirmed-lowered", s.id, s.hello_confirmed, s.soft,
+                            "the receiver refused the later position; everything after it is sent again"});
+          !status.ok())
+        return doubt(status.error().text());
+    s.hello_lowest = false;
+    s.soft = s.hello_confirmed;
+    return resume(s);
+  }
+  if (s.hello_lowest) {
+    s.hello_lowest = false;
+    s.backoff = options_.quiet_max;
+    return wait_alone(s, "the receiver refuses, reason unknown (ask is off): compare the two status pages",
+                      true);
+  }
+  ++s.hello_refusals;
+  control_->stage = Control::Stage::kRefusedBeat;
+  control_->frame_out = true;
+  Beat beat;
+  beat.clock_micros = wall_micros_;
+  beat.json = "{}";
+  send(*lanes_.front(), Purpose::kBeat, 0, beat);
+}
+
+// After a doubt: is what was answered ok really there? After a restart soft = confirmed, which the hello has
+// said.
+void SenderLink::resolve_soft(Stream& s) {
+  const Seq confirmed = store_->confirmed(s.id);
+  const auto chain = store_->chain(s.id, s.soft);
+  if (s.soft <= confirmed || !chain) {
+    s.soft = confirmed;
+    return resume(s);
+  }
+  control_->stage = Control::Stage::kSoftPair;
+  Question q;
+  q.stream = s.id;
+  q.ask.predicate = Predicate::kChainAt;
+  q.ask.claims = {{s.id, s.soft, *chain}};
+  ask(q);
+}
+
+// Next: SEND, unless the next batch cannot be given any more.
+void SenderLink::resume(Stream& s) {
+  if (const auto missing = store_->missing(s.id, s.soft + 1)) return start_missing(s, missing->to);
+  s.phase = Stream::Phase::kOpen;
+  s.next = s.soft + 1;
+  s.unreadable = false;
+  s.message.clear();
+  finish_control();
+}
+
+KnownSeqs SenderLink::known_between(const Stream& s, Seq first, Seq last) const {
+  KnownSeqs list;
+  const Seq trimmed = store_->trimmed(s.id);
+  if (first < trimmed) list.points.push_back(first);
+  list.range_first = std::max(first, trimmed);
+  list.range_last = std::max(last, list.range_first);
+  return list;
+}
+
+KnownSeqs SenderLink::all_known(const Stream& s) const {
+  KnownSeqs list = known_between(s, 0, store_->head(s.id));
+  list.points = {0, store_->base(s.id), store_->confirmed(s.id)};
+  std::erase_if(list.points, [&](Seq n) { return n >= list.range_first; });
+  std::sort(list.points.begin(), list.points.end());
+  list.points.erase(std::unique(list.points.begin(), list.points.end()), list.points.end());
+  return list;
+}
+
+void SenderLink::search(Stream& s, KnownSeqs list, bool prove) {
+  control_->stage = Control::Stage::kSearch;
+  const Seq base = control_->goal == Control::Goal::kResume ? store_->confirmed(s.id) : store_->base(s.id);
+  control_->search.emplace(s.id, std::move(list), base, prove);
+  search_step();
+}
+
+void SenderLink::search_step() {
+  Stream& s = *find_stream(control_->stream);
+  const auto question = control_->search->next([&](Seq n) { return store_->chain(s.id, n); });
+  if (question) {
+    ask(*question);
+    return;
+  }
+  if (control_->search->state() == ChainSearch::State::kFound)
+    return search_done(s, control_->search->result());
+  wait_alone(s, "the receiver does not answer questions now", false);
+}
+
+void SenderLink::search_done(Stream& s, Seq b) {
+  control_->common = b;
+  switch (control_->goal) {
+    case Control::Goal::kResume:
+      s.soft = b;
+      return resume(s);
+    case Control::Goal::kFrameRefused:
+      if (b < store_->head(s.id)) {
+        control_->stage = Control::Stage::kForkPosition;
+        return ask_proof_position(s, b + 1);
+      }
+      s.soft = b;
+      return resume(s);
+    case Control::Goal::kHelloRefused:
+      return lower_or_fork(s, b);
+    case Control::Goal::kMissing:
+      if (b >= control_->missing_to) {
+        if (const Status status = store_->set_confirmed(s.id, b); !status.ok())
+          return doubt("the confirmed position cannot be stored: " + status.error().text());
+        s.soft = b;
+        return resume(s);
+      }
+      control_->stage = Control::Stage::kGapPosition;
+      return ask_proof_position(s, control_->missing_to);
+  }
+}
+
+void SenderLink::ask_proof_position(Stream& s, Seq n) {
+  Question q;
+  q.kind = QuestionKind::kProof;
+  q.stream = s.id;
+  q.ask.predicate = Predicate::kPositionAtLeast;
+  q.ask.number = n;
+  ask(q);
+}
+
+void SenderLink::lower_or_fork(Stream& s, Seq b) {
+  const Seq confirmed = store_->confirmed(s.id);
+  if (b < store_->base(s.id) || b == confirmed || control_->reason == Reason::kGeneration ||
+      s.lowered_this_session)
+    return fork(s, b);
+  s.lowered_this_session = true;
+  Status status = store_->note(
+      {"confirmed-moved", s.id, confirmed, b,
+       "the receiver's last common batch is " + seq_text(b) + ", confirmed was " + seq_text(confirmed)});
+  if (status.ok()) status = store_->set_confirmed(s.id, b);
+  if (!status.ok()) return doubt("the confirmed position cannot be stored: " + status.error().text());
+  notice(b < confirmed, "stream " + std::to_string(s.id) + ": the receiver has batches up to " + seq_text(b) +
+                            ", confirmed was " + seq_text(confirmed) + ": sending again from there");
+  s.soft = b;
+  control_->stage = Control::Stage::kStart;  // hello again
+}
+
+void SenderLink::fork(Stream& s, Seq b) {
+  if (++s.forks_this_session > kMaxForksPerSession)
+    return wait_alone(s, "the receiver refuses every fork of this session", true);
+  const std::uint32_t generation = store_->generation(s.id) + 1;
+  if (const Status status = store_->fork(s.id, generation, b); !status.ok())
+    return doubt("the fork cannot be stored: " + status.error().text());
+  ++counters_.forks;
+  notice(true, "stream " + std::to_string(s.id) + ": fork at " + seq_text(b) + ", generation " +
+                   std::to_string(generation) +
+                   ": the receiver has other batches after it and keeps both branches");
+  s.soft = b;
+  control_->stage = Control::Stage::kStart;  // hello with the new generation
+}
+
+// ---- gaps and ends
+// --------------------------------------------------------------------------------------------------
+
+void SenderLink::start_missing(Stream& s, Seq to) {
+  control_->missing_to = to;
+  if (options_.ask == AskMode::kOff) return send_gap(s, s.soft);
+  control_->goal = Control::Goal::kMissing;
+  search(s, all_known(s), true);
+}
+
+void SenderLink::send_gap(Stream& s, Seq b) {
+  const auto missing = store_->missing(s.id, b + 1);
+  const auto before = store_->chain(s.id, b);
+  const auto after = store_->chain(s.id, control_->missing_to);
+  const bool allowed = s.operator_gap || (options_.ask != AskMode::kOff && store_->gap_allowed(s.id));
+  if (!allowed || !missing || !before || !after) {
+    s.phase = Stream::Phase::kStoppedGap;
+    s.message = "batches " + seq_text(b + 1) + ".." + seq_text(control_->missing_to) +
+                " can no longer be given and the receiver does not have them; declare the gap (`tidegate "
+                "gap`) to go on";
+    notice(true, "stream " + std::to_string(s.id) + ": " + s.message);
+    return finish_control();
+  }
+  GapFrame gap{b + 1,
+               control_->missing_to,
+               *before,
+               *after,
+               static_cast<std::uint8_t>(missing->reason),
+               missing->events,
+               missing->time_min,
+               missing->time_max};
+  control_->common = b;
+  control_->stage = Control::Stage::kGap;
+  control_->frame_out = true;
+  send(*lanes_.front(), Purpose::kGap, s.id, gap);
+}
+
+void SenderLink::gap_answered(Stream& s, Byte answer) {
+  if (answer == Byte::kFail) {
+    ++s.refused_in_row;
+    s.ask_reason = true;
+    return doubt("a gap of stream " + std::to_string(s.id) + " was refused");
+  }
+  ++counters_.gaps;
+  s.operator_gap = false;
+  const Status status =
+      store_->note({"gap", s.id, control_->common + 1, control_->missing_to, "declared to the receiver"});
+  if (!status.ok()) return doubt(status.error().text());
+  notice(true, "stream " + std::to_string(s.id) + ": gap " + seq_text(control_->common + 1) + ".." +
+                   seq_text(control_->missing_to) + " declared");
+  s.soft = control_->missing_to;
+  confirm_requested_ = true;
+  resume(s);
+}
+
+void SenderLink::end_answered(Stream& s, Byte answer) {
+  if (answer == Byte::kFail) return doubt("the end of stream " + std::to_string(s.id) + " was refused");
+  if (const Status status = store_->ended(s.id); !status.ok()) return doubt(status.error().text());
+  s.phase = Stream::Phase::kEnded;
+  finish_control();
+}
+
+void SenderLink::declare_gap(StreamId stream, LinkNanos now) {
+  now_ = now;
+  Stream* s = find_stream(stream);
+  if (s == nullptr) return;
+  s->operator_gap = true;
+  if (s->phase == Stream::Phase::kStoppedGap) s->phase = Stream::Phase::kClosed;
+  s->retry_at = now;
+  step();
+}
+
+void SenderLink::fork_at(StreamId stream, Seq base, LinkNanos now) {
+  now_ = now;
+  Stream* s = find_stream(stream);
+  if (s == nullptr) return;
+  s->operator_fork = base;
+  s->retry_at = now;
+  if (s->phase == Stream::Phase::kStoppedGap) s->phase = Stream::Phase::kClosed;
+  if (s->phase == Stream::Phase::kOpen)
+    doubt("the operator asked for a fork of stream " + std::to_string(stream));
+  step();
+}
+
+void SenderLink::end_stream(StreamId stream, const std::string& reason, LinkNanos now) {
+  now_ = now;
+  if (Stream* s = find_stream(stream); s != nullptr) s->end_reason = reason;
+  step();
+}
+
+// ---- CONFIRM
+// --------------------------------------------------------------------------------------------------------
+
+bool SenderLink::confirm_due() const {
+  if (options_.ask == AskMode::kOff || now_ < confirm_not_before_) return false;
+  bool any_open = false, behind = false, far_behind = false;
+  for (const auto& [id, s] : streams_) {
+    if (s->phase != Stream::Phase::kOpen) continue;
+    const Seq confirmed = store_->confirmed(id);
+    any_open = true;
+    behind |= s->soft > confirmed;
+    far_behind |= s->soft >= confirmed + kConfirmEvery || s->next > confirmed + kChainWindow;
+  }
+  if (!any_open) return false;
+  if (!confirmed_this_session_ || far_behind) return true;
+  return behind && (confirm_requested_ || now_ - last_confirm_ >= options_.confirm_every);
+}
+
+// One question for all open streams. Previous: SEND. Next: SEND; DOUBT when the answer is no.
+void SenderLink::start_confirm() {
+  control_ = std::make_unique<Control>();
+  control_->task = Control::Task::kConfirm;
+  control_->stage = Control::Stage::kConfirm;
+  const std::size_t most = (body_limit() - 16) / 26;
+  for (const auto& [id, s] : streams_) {
+    if (s->phase != Stream::Phase::kOpen || control_->claims.size() >= most) continue;
+    if (const auto chain = store_->chain(id, s->soft)) control_->claims.push_back({id, s->soft, *chain});
+  }
+  if (control_->claims.empty()) {
+    confirm_not_before_ = now_ + 5 * kLinkSecond;
+    return finish_control();
+  }
+  Question q;
+  q.kind = planted(Planted::kProofIsPair) ? QuestionKind::kPair : QuestionKind::kProof;
+  q.stream = control_->claims.front().stream;
+  q.ask.predicate = Predicate::kChainAt;
+  q.ask.claims = control_->claims;
+  ask(q);
+}
+
+void SenderLink::confirm_verdict(Verdict v) {
+  if (v == Verdict::kNo) return doubt("the receiver does not have what it answered ok");
+  if (v == Verdict::kNotNow) {
+    confirm_not_before_ = now_ + 5 * kLinkSecond;
+    return finish_control();
+  }
+  for (const ChainClaim& claim : control_->claims)
+    if (claim.seq > store_->confirmed(claim.stream))
+      if (const Status status = store_->set_confirmed(claim.stream, claim.seq); !status.ok())
+        return doubt("the confirmed position cannot be stored: " + status.error().text());
+  ++counters_.confirms;
+  confirmed_this_session_ = true;
+  confirm_requested_ = false;
+  last_confirm_ = now_;
+  finish_control();
+}
+
+void SenderLink::confirm_without_questions() {
+  for (const auto& [id, s] : streams_) {
+    if (s->phase != Stream::Phase::kOpen) continue;
+    const Seq confirmed = store_->confirmed(id);
+    if (s->soft <= confirmed) continue;
+    if (now_ - last_confirm_ < kLinkSecond && s->soft < confirmed + kConfirmEvery) continue;
+    if (const Status status = store_->set_confirmed(id, s->soft); !status.ok())
+      return doubt("the confirmed position cannot be stored: " + status.error().text());
+    ++counters_.confirms;
+  }
+  if (now_ - last_confirm_ >= kLinkSecond) last_confirm_ = now_;
+}
+
+}  // namespace tidegate
