@@ -185,6 +185,9 @@ void Socket::read_more() {
           const bool write_knows = ec == asio::error::eof && self->write_error_;
           return self->fail(write_knows ? self->write_error_ : ec, "the connection ended");
         }
+        // What answers a frame must not overtake the news that the frame has left.
+        self->report_progress();
+        if (!self->open()) return;
         self->handler_->on_bytes(ByteView(self->buffer_).first(n));
         if (self->open()) self->read_more();
       });
