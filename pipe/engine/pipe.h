@@ -37,6 +37,7 @@
 #include "pipe/engine/position_store.h"
 #include "pipe/engine/record_source.h"
 #include "pipe/engine/run_reader.h"
+#include "protocol/native/settings.h"  // kNever
 
 namespace tidegate {
 
@@ -88,7 +89,6 @@ struct Wake {
   Nanos at = 0;  // 0: at once
   bool on_data = false;
 };
-constexpr Nanos kNever = INT64_MAX;
 
 class Pipe {
  public:
