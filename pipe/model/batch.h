@@ -96,8 +96,9 @@ class BatchBuilder {
   BatchBuilder(BatchBuilder&&) noexcept;
   BatchBuilder& operator=(BatchBuilder&&) noexcept;
 
-  // kInvalidArgument for a row that the canonical form cannot hold (tags not ascending, field twice, no field).
-  // After an error the builder is unchanged.
+  // kInvalidArgument for a row that the canonical form cannot hold (tags not ascending, field twice, no field), kTooLarge
+  // when the batch would pass 2 GiB. A field marked absent is as if it were not listed. After an error the builder is
+  // unchanged.
   Status add(const RowView& row);
   std::size_t rows() const;
   std::size_t approximate_bytes() const;  // of the canonical form, cheap
@@ -120,6 +121,7 @@ struct GapEvent { std::uint8_t reason = 0; std::uint64_t from = 0, to = 0, event
 struct ForkEvent { Id journal; std::uint16_t stream = 0; std::uint32_t generation = 0; std::uint64_t base = 0, old_last = 0; };
 using Statistic = std::pair<std::string, std::string>;
 
+// In kinds that hold no times (3, 4, 5, 6, 8, 9) the unit is written as 0, whatever the head says.
 struct BatchHead { TimeUnit unit = TimeUnit::kSecond; std::uint8_t flags = 0; std::string source; };
 Batch make_batch(const BatchHead& head, const std::vector<Deletion>& events);
 Batch make_batch(const BatchHead& head, EventKind kind, const std::vector<Opaque>& events);  // kSchema or kOpaque
@@ -136,7 +138,8 @@ Batch make_batch(const BatchHead& head, const std::vector<Statistic>& events);
 // and zeros. Never allocates more than a small multiple of the input.
 Result<BatchSummary> summarize(ByteView canonical);
 Result<BatchHead> read_head(ByteView canonical, EventKind* kind);
-// Calls `row` for every row, series by series. Views are valid during the call. The callback returns false to stop.
+// Calls `row` for every row, series by series; fields ascend by (name, type, role), absent ones are not listed. Views are
+// valid during the call. The callback returns false to stop. It checks as it goes: rows in front of an error were given.
 Status for_each_row(ByteView canonical, const std::function<bool(const RowView&)>& row);
 Result<std::vector<Deletion>> read_deletions(ByteView canonical);
 Result<std::vector<Opaque>> read_opaque(ByteView canonical);  // kSchema, kOpaque

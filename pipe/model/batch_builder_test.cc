@@ -41,7 +41,10 @@ class Builder : public testing::Test {
   Batch build_and_check(const std::vector<OwnedRow>& rows) {
     add_all(rows);
     EXPECT_EQ(builder_.rows(), rows.size());
+    const std::size_t estimate = builder_.approximate_bytes();
     Batch batch = builder_.build();
+    EXPECT_GE(estimate, batch.canonical.size() / 2);
+    EXPECT_LE(estimate, batch.canonical.size() * 2);
     EXPECT_TRUE(builder_.empty());
     EXPECT_EQ(to_hex(batch.canonical), to_hex(test::NaiveWriter::write(head_, rows)));
     const auto adopted = adopt_batch(batch.canonical);
