@@ -48,9 +48,9 @@ void declare_rules(CLI::App& app, Flags& f) {
   app.add_option("--delay", f.delay, "one-way delay of both directions, e.g. 20ms");
   app.add_option("--delay-forward", f.delay_forward, "one-way delay towards the receiver");
   app.add_option("--delay-reverse", f.delay_reverse, "one-way delay towards the sender");
-  app.add_option("--frame-limit", f.frame_limit, "largest frame in bytes on the wire, e.g. 1MB");
-  app.add_option("--window", f.window, "frames without an answer on one connection");
-  app.add_option("--lanes", f.lanes_max, "connections at the same time");
+  app.add_option("--frame-limit", f.frame_limit, "largest frame in bytes on the wire, e.g. 1MB; 0: no limit");
+  app.add_option("--window", f.window, "frames without an answer on one connection; 0: no limit");
+  app.add_option("--lanes", f.lanes_max, "connections at the same time; 0: no limit");
   app.add_option("--idle-timeout", f.idle_timeout, "silent connections are cut; 0: never");
   app.add_option("--reconnect-min-interval", f.reconnect_min_interval, "0: no rule");
   app.add_option("--on-violation", f.on_violation, "count or cut")
@@ -108,6 +108,9 @@ Status apply_rules(const Flags& f, Profile& profile) {
     profile.rate = 0;
   } else {
     TG_CHECK(override_with(f.rate, "--rate", parse_rate, &profile.rate));
+    if (!f.rate.empty() && profile.rate == 0) {
+      return make_error(ErrorCode::kInvalidArgument, "--rate: a rate of 0 passes nothing; write unlimited");
+    }
   }
   TG_CHECK(override_with(f.delay, "--delay", parse_duration, &profile.delay_forward));
   TG_CHECK(override_with(f.delay, "--delay", parse_duration, &profile.delay_reverse));
