@@ -460,10 +460,16 @@ YamlMap YamlFile::map_at(const YamlNode* node, std::string name, YamlMark around
   return {this, maps_.back()};
 }
 
+// Kept in the order of the file, and of reporting within one place.
 void YamlFile::report(YamlMark mark, std::string detail) {
-  errors_.push_back(Error(ErrorCode::kInvalidConfiguration, std::move(detail))
-                        .at_path(path_)
-                        .at_line(mark.line, mark.column));
+  Error error = Error(ErrorCode::kInvalidConfiguration, std::move(detail))
+                    .at_path(path_)
+                    .at_line(mark.line, mark.column);
+  const auto after =
+      std::upper_bound(errors_.begin(), errors_.end(), error, [](const Error& a, const Error& b) {
+        return std::pair(a.line, a.column) < std::pair(b.line, b.column);
+      });
+  errors_.insert(after, std::move(error));
 }
 
 void YamlFile::report_duplicates(const YamlNode& node) {
@@ -494,9 +500,6 @@ void YamlFile::report_unknown_keys() {
 Status YamlFile::finish() {
   report_unknown_keys();
   if (errors_.empty()) return {};
-  std::stable_sort(errors_.begin(), errors_.end(), [](const Error& a, const Error& b) {
-    return std::pair(a.line, a.column) < std::pair(b.line, b.column);
-  });
   Error all = errors_.front();
   for (std::size_t i = 1; i < errors_.size(); ++i) {
     const Error& e = errors_[i];
