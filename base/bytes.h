@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one cursor for bytes: ByteReader takes a value apart, ByteWriter puts one together.
 //
-// Reading never throws and never reads past the end: after the first failure every further read returns zeros and
-// ok() stays false, so a header parse reads like its schema and checks once at the end.
+// Reading never throws and never reads past the end: after the first failure every further read returns zeros
+// and ok() stays false, so a header parse reads like its schema and checks once at the end.
 #pragma once
 
 #include <bit>
@@ -25,7 +25,9 @@ inline ByteView as_bytes(std::string_view text) {
 inline std::string_view as_text(ByteView bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-inline Bytes to_bytes(ByteView view) { return {view.begin(), view.end()}; }
+inline Bytes to_bytes(ByteView view) {
+  return {view.begin(), view.end()};
+}
 
 std::string to_hex(ByteView bytes);
 // Lower or upper case, no spaces. False when the text is not hex; `out` is then unspecified.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Env: every effect of the program behind four small interfaces, real or simulated.
 //
-// Nothing above base/ opens a file, reads a clock, draws a random number or opens a socket in another way. The real
-// one is base/real_env.h, the simulated one base/sim_env.h (files that forget what was not synced, and can fail).
-// Thread rules: FileSystem, Clock and Random may be used from any thread. A File may be read from any thread; it is
-// written by one thread at a time.
+// Nothing above base/ opens a file, reads a clock, draws a random number or opens a socket in another way.
+// The real one is base/real_env.h, the simulated one base/sim_env.h (files that forget what was not synced,
+// and can fail). Thread rules: FileSystem, Clock and Random may be used from any thread. A File may be read
+// from any thread; it is written by one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -30,17 +30,17 @@ class File {
   virtual Status write_at(std::uint64_t offset, ByteView data) = 0;
   // Fills `out` from `offset`; returns how much there was (less than asked only at the end of the file).
   virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::uint8_t> out) = 0;
-  // fdatasync: content and size are durable afterwards. After a failure the file must not be synced again: what was
-  // written since the last good sync is lost or not, nobody knows.
+  // fdatasync: content and size are durable afterwards. After a failure the file must not be synced again:
+  // what was written since the last good sync is lost or not, nobody knows.
   virtual Status sync() = 0;
   virtual Status truncate(std::uint64_t size) = 0;
   virtual Result<std::uint64_t> size() = 0;
 };
 
 enum class OpenMode : std::uint8_t {
-  kRead,        // must exist
-  kReadWrite,   // must exist
-  kCreate,      // must not exist; the name is durable only after sync_dir of the folder
+  kRead,       // must exist
+  kReadWrite,  // must exist
+  kCreate,     // must not exist; the name is durable only after sync_dir of the folder
   kOpenOrCreate
 };
 
@@ -75,8 +75,8 @@ class FileSystem {
 class Clock {
  public:
   virtual ~Clock() = default;
-  virtual Nanos now() = 0;                  // monotonic
-  virtual std::int64_t wall_micros() = 0;   // Unix time in microseconds; may jump
+  virtual Nanos now() = 0;                 // monotonic
+  virtual std::int64_t wall_micros() = 0;  // Unix time in microseconds; may jump
 };
 
 class Random {
@@ -99,7 +99,8 @@ struct Env {
 
 // Reads a whole file of at most `limit` bytes (kTooLarge above it).
 Result<Bytes> read_file(FileSystem& files, const std::string& path, std::uint64_t limit);
-// Writes `path` so that after a crash either the old or the new content is there: temporary file, sync, rename, sync_dir.
+// Writes `path` so that after a crash either the old or the new content is there: temporary file, sync,
+// rename, sync_dir.
 Status replace_file(FileSystem& files, const std::string& path, ByteView content);
 
 }  // namespace tidegate

@@ -19,7 +19,9 @@ constexpr std::array kEntries = {
 
 }  // namespace
 
-std::string_view error_name(ErrorCode code) { return kEntries.at(static_cast<std::size_t>(code)).name; }
+std::string_view error_name(ErrorCode code) {
+  return kEntries.at(static_cast<std::size_t>(code)).name;
+}
 
 std::string_view error_sentence(ErrorCode code) {
   return kEntries.at(static_cast<std::size_t>(code)).sentence;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// MemoryBudget: byte credits. Whoever wants to hold bytes takes credits first; who gets none waits or refuses.
-// Thread-safe. A Lease gives its credits back when it is destroyed.
+// MemoryBudget: byte credits. Whoever wants to hold bytes takes credits first; who gets none waits or
+// refuses. Thread-safe. A Lease gives its credits back when it is destroyed.
 #pragma once
 
 #include <atomic>
@@ -16,7 +16,8 @@ class MemoryBudget {
   class Lease {
    public:
     Lease() = default;
-    Lease(Lease&& o) noexcept : budget_(std::exchange(o.budget_, nullptr)), bytes_(std::exchange(o.bytes_, 0)) {}
+    Lease(Lease&& o) noexcept
+        : budget_(std::exchange(o.budget_, nullptr)), bytes_(std::exchange(o.bytes_, 0)) {}
     Lease& operator=(Lease&& o) noexcept {
       std::swap(budget_, o.budget_);
       std::swap(bytes_, o.bytes_);

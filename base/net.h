@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The network part of Env: one event loop with timers, outgoing connections and listeners.
 //
-// The air-gap connector and the air-gap listener are written against this header only, so the same code runs over
-// kernel sockets (base/asio_loop.h) and in the simulator, in virtual time.
-// Thread rules: everything here belongs to the loop's thread; only post() may be called from elsewhere. Handlers are
-// called from the loop, never from inside a call to this interface.
+// The air-gap connector and the air-gap listener are written against this header only, so the same code runs
+// over kernel sockets (base/asio_loop.h) and in the simulator, in virtual time. Thread rules: everything here
+// belongs to the loop's thread; only post() may be called from elsewhere. Handlers are called from the loop,
+// never from inside a call to this interface.
 #pragma once
 
 #include <functional>
@@ -25,12 +25,13 @@ struct Endpoint {
 class ConnectionHandler {
  public:
   virtual ~ConnectionHandler() = default;
-  virtual void on_connected() = 0;                 // outgoing connections only
-  virtual void on_bytes(ByteView bytes) = 0;       // valid during the call
-  virtual void on_written() = 0;                   // all bytes given to write() so far have left this process
-  virtual void on_drained() = 0;                   // ... and the peer's TCP has acknowledged them (SIOCOUTQ == 0); only
-                                                   // for connections opened with want_drained
-  virtual void on_closed(const Error& reason) = 0; // end of stream, reset, failed connect; the last event; not after close()
+  virtual void on_connected() = 0;            // outgoing connections only
+  virtual void on_bytes(ByteView bytes) = 0;  // valid during the call
+  virtual void on_written() = 0;              // all bytes given to write() so far have left this process
+  virtual void on_drained() = 0;  // ... and the peer's TCP has acknowledged them (SIOCOUTQ == 0); only
+                                  // for connections opened with want_drained
+  virtual void on_closed(
+      const Error& reason) = 0;  // end of stream, reset, failed connect; the last event; not after close()
 };
 
 class Connection {
@@ -45,7 +46,7 @@ class Connection {
 
 struct ConnectionOptions {
   bool want_drained = false;
-  Nanos user_timeout = 0;     // TCP_USER_TIMEOUT, 0: the system's
+  Nanos user_timeout = 0;            // TCP_USER_TIMEOUT, 0: the system's
   std::size_t unsent_low_water = 0;  // TCP_NOTSENT_LOWAT in bytes, 0: the system's
 };
 

@@ -14,7 +14,7 @@ template <class T>
 class [[nodiscard]] Result {
  public:
   using value_type = T;
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit by design
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT
 
   bool ok() const { return state_.index() == 0; }
@@ -57,21 +57,22 @@ class [[nodiscard]] Result<void> {
 
 using Status = Result<void>;
 
-inline Error make_error(ErrorCode code, std::string detail) { return Error(code, std::move(detail)); }
+inline Error make_error(ErrorCode code, std::string detail) {
+  return Error(code, std::move(detail));
+}
 
 #define TG_CONCAT_INNER(a, b) a##b
 #define TG_CONCAT(a, b) TG_CONCAT_INNER(a, b)
 
 // TG_TRY(auto x, f());  ->  x is the value, or the function returns the error.
-#define TG_TRY(declaration, expression)                                     \
-  auto TG_CONCAT(tg_result_, __LINE__) = (expression);                      \
-  if (!TG_CONCAT(tg_result_, __LINE__).ok())                                \
-    return std::move(TG_CONCAT(tg_result_, __LINE__)).error();              \
+#define TG_TRY(declaration, expression)                                                                 \
+  auto TG_CONCAT(tg_result_, __LINE__) = (expression);                                                  \
+  if (!TG_CONCAT(tg_result_, __LINE__).ok()) return std::move(TG_CONCAT(tg_result_, __LINE__)).error(); \
   declaration = std::move(TG_CONCAT(tg_result_, __LINE__)).value()
 
 // TG_CHECK(f());  for Result<void>.
-#define TG_CHECK(expression)                                                              \
-  do {                                                                                    \
+#define TG_CHECK(expression)                                                                 \
+  do {                                                                                       \
     if (auto tg_status = (expression); !tg_status.ok()) return std::move(tg_status).error(); \
   } while (false)
 
