@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipe/engine/ingest.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace tidegate {
+
+std::int64_t to_nanos(std::int64_t time, TimeUnit unit) {
+  static constexpr std::int64_t kFactors[] = {1'000'000'000, 1'000'000, 1'000, 1};
+  std::int64_t out = 0;
+  if (!__builtin_mul_overflow(time, kFactors[static_cast<int>(unit)], &out)) return out;
+  return time < 0 ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int64_t>::max();
+}
+
+Ingest::Ingest(Env env, Journal* journal, IngestOptions options, std::function<void(Lsn)> on_durable)
+    : env_(env), journal_(journal), options_(options), on_durable_(std::move(on_durable)) {
+  thread_ = std::jthread([this] { run(); });
+}
+
+Ingest::~Ingest() {
+  stop();
+}
+
+void Ingest::stop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  work_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+// Precondition: the mutex is held.
+BatchBuilder Ingest::take_builder(const Key& key) {
+  auto& spare = spare_[key];
+  if (spare.empty()) return BatchBuilder(key.source, key.unit);
+  BatchBuilder builder = std::move(spare.back());
+  spare.pop_back();
+  return builder;
+}
+
+Status Ingest::submit(const Key& key, std::span<const RowView> rows, Done done) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) return make_error(ErrorCode::kClosed, "the daemon stops");
+    if (next_.bytes + in_work_bytes_ > options_.pending_bytes) {
+      ++counters_.refused;
+      return make_error(ErrorCode::kBusy, std::to_string(next_.bytes + in_work_bytes_) +
+                                              " bytes wait for the disk, at most " +
+                                              std::to_string(options_.pending_bytes) + " may");
+    }
+    auto it = open_.find(key);
+    if (it == open_.end()) it = open_.emplace(key, take_builder(key)).first;
+    Status status;
+    std::size_t before = it->second.approximate_bytes();
+    for (const RowView& row : rows) {
+      status = it->second.add(row);
+      if (!status.ok()) {
+        if (&row == rows.data()) return status;
+        break;
+      }
+      if (it->second.approximate_bytes() < options_.batch_bytes) continue;
+      next_.bytes += it->second.approximate_bytes() - before;
+      next_.sealed.push_back({key, std::exchange(it->second, take_builder(key))});
+      before = 0;
+    }
+    next_.bytes += it->second.approximate_bytes() - before;
+    next_.tickets.push_back({std::move(done), status});
+  }
+  work_.notify_one();
+  return {};
+}
+
+void Ingest::run() {
+  for (;;) {
+    Round round;
+    {
+      std::unique_lock lock(mutex_);
+      work_.wait(lock, [this] { return stopping_ || !next_.tickets.empty(); });
+      if (next_.tickets.empty()) return;
+      round = std::exchange(next_, Round{});
+      for (auto& [key, builder] : open_)
+        if (!builder.empty()) round.sealed.push_back({key, std::exchange(builder, take_builder(key))});
+      in_work_bytes_ = round.bytes;
+    }
+    std::int64_t newest = 0;
+    const Status status = write(round, &newest);
+    {
+      const std::lock_guard lock(mutex_);
+      in_work_bytes_ = 0;
+      if (!status.ok()) counters_.failed += round.tickets.size();
+      counters_.newest_event_ns = std::max(counters_.newest_event_ns, newest);
+      for (Sealed& sealed : round.sealed) {
+        auto& spare = spare_[sealed.key];
+        if (spare.size() < 2) spare.push_back(std::move(sealed.builder));
+      }
+    }
+    if (status.ok()) on_durable_(journal_->durable_lsn());
+    for (Ticket& ticket : round.tickets) ticket.done(ticket.status.ok() ? status : ticket.status);
+  }
+}
+
+Status Ingest::write(Round& round, std::int64_t* newest) {
+  constexpr std::size_t kRecordBytes = 4 << 20;
+  std::vector<Batch> batches;
+  std::size_t bytes = 0;
+  std::uint64_t rows = 0, values = 0, records = 0;
+  for (Sealed& sealed : round.sealed) {
+    batches.push_back(sealed.builder.build());
+    const BatchSummary& summary = batches.back().summary;
+    rows += summary.events;
+    values += summary.values;
+    *newest = std::max(*newest, to_nanos(summary.time_max, summary.unit));
+    bytes += batches.back().canonical.size();
+    if (bytes < kRecordBytes) continue;
+    TG_CHECK(append(batches));
+    ++records;
+    batches.clear();
+    bytes = 0;
+  }
+  if (!batches.empty()) {
+    TG_CHECK(append(batches));
+    ++records;
+  }
+  TG_CHECK(journal_->sync());
+  const std::lock_guard lock(mutex_);
+  counters_.rows += rows;
+  counters_.values += values;
+  counters_.batches += round.sealed.size();
+  counters_.records += records;
+  ++counters_.syncs;
+  return {};
+}
+
+// One record: consecutive batches encoded together.
+Status Ingest::append(const std::vector<Batch>& batches) {
+  RecordMeta meta;
+  meta.count = static_cast<std::uint32_t>(batches.size());
+  meta.time_min = std::numeric_limits<std::int64_t>::max();
+  meta.time_max = std::numeric_limits<std::int64_t>::min();
+  std::vector<ByteView> views;
+  views.reserve(batches.size());
+  for (const Batch& batch : batches) {
+    views.emplace_back(batch.canonical);
+    meta.hashes.push_back(batch.hash);
+    meta.events += batch.summary.events;
+    meta.values += batch.summary.values;
+    meta.time_min = std::min(meta.time_min, to_nanos(batch.summary.time_min, batch.summary.unit));
+    meta.time_max = std::max(meta.time_max, to_nanos(batch.summary.time_max, batch.summary.unit));
+  }
+  TG_TRY(const Container container, encode_container(options_.codec, views, options_.level));
+  meta.codec = container.codec;
+  meta.decoded_size = container.decoded_size;
+  TG_TRY([[maybe_unused]] const Lsn first, journal_->append(std::move(meta), container.bytes));
+  return {};
+}
+
+IngestCounters Ingest::counters() const {
+  const std::lock_guard lock(mutex_);
+  return counters_;
+}
+
+std::size_t Ingest::pending_bytes() const {
+  const std::lock_guard lock(mutex_);
+  return next_.bytes + in_work_bytes_;
+}
+
+}  // namespace tidegate
