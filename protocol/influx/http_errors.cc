@@ -109,7 +109,7 @@ void take_v3_lines(const JsonValue& body, std::vector<RefusedLine>& lines) {
   const JsonValue* data = body.find("data");
   if (data == nullptr) return;
   if (data->kind == JsonValue::Kind::kObject) return take_v3_line(*data, lines);
-  for (const auto& [name, entry] : data->members) take_v3_line(entry, lines);
+  for (const JsonValue& entry : data->members) take_v3_line(entry, lines);
 }
 
 // What the body says, whatever the status is.
@@ -125,14 +125,20 @@ void read_body(std::string_view body, TargetAnswer& answer) {
   take_v3_lines(*json, answer.lines);
 }
 
+// The target's own words: what comes before the first quote. Behind it stands what a client wrote, which may
+// say anything, "partial write" included.
+std::string_view own_words(std::string_view message) {
+  return message.substr(0, message.find_first_of("'\""));
+}
+
 bool names_what_is_missing(std::string_view message) {
-  return message.starts_with("database not found") ||
-         message.find("retention policy not found") != message.npos;
+  const std::string_view words = own_words(message);
+  return words.starts_with("database not found") || words.find("retention policy not found") != words.npos;
 }
 
 // 4xx that speak of the data: is it all of the request or some lines, and what became of the others?
 void judge_refusal(TargetAnswer& answer) {
-  answer.others_stored = answer.message.find("partial write") != std::string::npos;
+  answer.others_stored = own_words(answer.message).find("partial write") != std::string_view::npos;
   answer.verdict = answer.others_stored || !answer.lines.empty() ? Verdict::kSomeLines : Verdict::kAllLines;
 }
 

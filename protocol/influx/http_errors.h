@@ -26,8 +26,8 @@ struct HttpAnswer {
 namespace v1 {
 HttpAnswer error(int status, std::string_view message);
 // Lines that could not be taken while `stored` others were: "partial write: ... dropped=N" when some were
-// stored. `errors` may be a sample of `error_count`; the body says how many are not shown. Precondition:
-// errors is not empty.
+// stored. `errors` may be a sample of `error_count`; the body says how many are not shown, and counts as
+// dropped those of the sample. Precondition: errors is not empty.
 HttpAnswer bad_lines(std::span<const LineError> errors, std::size_t error_count, std::size_t stored);
 HttpAnswer database_missing();                             // no `db` parameter
 HttpAnswer database_not_found(std::string_view database);  // 404
@@ -71,9 +71,11 @@ struct RefusedLine {
 
 struct TargetAnswer {
   Verdict verdict = Verdict::kRetry;
-  std::string message;             // the target's own words, for logs and status
-  std::vector<RefusedLine> lines;  // those the target names
-  bool others_stored = false;      // kSomeLines: the lines that are not refused are stored; else nothing is
+  std::string message;  // the target's own words, for logs and status
+  // Those the target names. A hint: the text was cut out of a message that does not escape it, so look the
+  // lines up in what was sent before leaving any out.
+  std::vector<RefusedLine> lines;
+  bool others_stored = false;  // kSomeLines: the lines that are not refused are stored; else nothing is
   std::optional<std::uint64_t> dropped;      // how many points the target says it dropped
   std::optional<std::uint32_t> retry_after;  // seconds
 };

@@ -132,6 +132,16 @@ TEST(HttpErrors, AMissingRetentionPolicyIsNotATroubleThatPasses) {
             Verdict::kNotFound);
 }
 
+TEST(HttpErrors, WhatAClientWroteIntoALineDoesNotChangeTheVerdict) {
+  for (const std::string_view words : {"partial write", "retention policy not found", "database not found"}) {
+    const testing::Parsed parsed = testing::parse({}, "m f=\"" + std::string(words) + "\",");
+    const HttpAnswer answer = v2::bad_lines(parsed.errors, 1);
+    const TargetAnswer read = parse_error_body(answer.status, answer.body);
+    EXPECT_EQ(read.verdict, Verdict::kSomeLines) << words;
+    EXPECT_FALSE(read.others_stored) << words;
+  }
+}
+
 TEST(HttpErrors, RetryAfterIsTakenAsSecondsOnly) {
   EXPECT_EQ(parse_error_body(503, "", " 30 ").retry_after, 30U);
   EXPECT_EQ(parse_error_body(503, "", "Wed, 21 Oct 2026 07:28:00 GMT").retry_after, std::nullopt);

@@ -57,9 +57,9 @@ class Reader {
     ++position_;
     if (skip(close)) return true;
     do {
-      auto& [name, member] = value.members.emplace_back();
+      JsonValue& member = value.members.emplace_back();
       skip_blanks();
-      if (close == '}' && (!read_string(name) || !skip(':'))) return false;
+      if (close == '}' && (!read_string(member.name) || !skip(':'))) return false;
       if (!read(member, depth + 1)) return false;
     } while (skip(','));
     return skip(close);
@@ -157,15 +157,15 @@ void append_json_string(std::string& out, std::string_view text) {
   out.push_back('"');
 }
 
-const JsonValue* JsonValue::find(std::string_view name) const {
+const JsonValue* JsonValue::find(std::string_view wanted) const {
   if (kind != Kind::kObject) return nullptr;
-  for (const auto& [key, value] : members)
-    if (key == name) return &value;
+  for (const JsonValue& member : members)
+    if (member.name == wanted) return &member;
   return nullptr;
 }
 
-std::string_view JsonValue::string(std::string_view name) const {
-  const JsonValue* member = find(name);
+std::string_view JsonValue::string(std::string_view wanted) const {
+  const JsonValue* member = find(wanted);
   return member != nullptr && member->kind == Kind::kString ? std::string_view(member->text)
                                                             : std::string_view();
 }

@@ -10,7 +10,6 @@ constexpr ByteSet kMeasurementStop{", \\", true};
 constexpr ByteSet kMeasurementEscapes{", "};
 constexpr ByteSet kKeyStop{",= \\", true};
 constexpr ByteSet kKeyEscapes{",= "};
-constexpr ByteSet kStringStop{"\"\\"};
 constexpr ByteSet kControls{"", true};
 constexpr ByteSet kValueStop{", \r"};
 
