@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// The part of the configuration that both daemons share, read strictly from YAML, and the link settings that
+// the profile of the device decides unless the file says otherwise. Start-up only.
+#pragma once
+
+#include <string>
+
+#include "base/log.h"
+#include "base/net.h"
+#include "base/yaml.h"
+#include "pipe/journal/journal.h"
+#include "pipe/stream/retention.h"
+
+namespace tidegate {
+
+struct DaemonConfig {
+  std::string path;      // of the file, for messages
+  std::string instance;  // name of this box in status, logs and beats
+  std::string data_dir;
+  LogLevel log_level = LogLevel::kInfo;
+  Endpoint control;            // status, health and metrics over HTTP; empty host: none
+  std::string control_socket;  // the same on a Unix socket; empty: none
+  JournalOptions journal;
+  SafetyWindow window;
+};
+
+DaemonConfig read_daemon(FileSystem& files, YamlMap& root, const std::string& path);
+// 32 hexadecimal digits, or empty for zeros.
+Id read_id(YamlMap& map, std::string_view key);
+// The identity of a sender or receiver that has none in its file: made of its role and instance name.
+Id id_of_instance(std::string_view role, const std::string& instance);
+
+}  // namespace tidegate
