@@ -90,6 +90,18 @@ void NearFold::apply(const StreamDroppedNote& note) {
   streams_.erase(note.stream);
 }
 
+void NearFold::apply(const StreamClosedNote& note) {
+  Entry* entry = find(note.stream);
+  if (entry == nullptr) return;
+  NearStream& s = entry->stream;
+  s.end_lsn = note.end_lsn;
+  if (s.head < s.last_possible()) return;
+  s.head = s.last_possible();
+  s.chain = note.chain;
+  s.chain_known = true;
+  entry->marks.erase(entry->marks.upper_bound(s.head), entry->marks.end());
+}
+
 void NearFold::apply(const ConfirmedNote& note) {
   Entry* entry = find(note.stream);
   if (entry == nullptr) return;

@@ -72,6 +72,7 @@ class NearFold {
   void apply(const SessionNote& note) { session_ = note.session; }
   void apply(const StreamCreatedNote& note);
   void apply(const StreamDroppedNote& note);
+  void apply(const StreamClosedNote& note);
   void apply(const ConfirmedNote& note);
   void apply(const NearForkNote& note);
   void apply(const ChainMarkNote& note);

@@ -29,6 +29,7 @@ enum class NoteType : std::uint8_t {
   kNearFork = 20,
   kChainMark = 21,
   kTrimSpan = 22,
+  kStreamClosed = 23,
   // the receiving side
   kFarSession = 32,
   kFarStreamOpen = 33,
@@ -77,6 +78,17 @@ struct StreamDroppedNote {
   static constexpr auto fields() {
     using N = StreamDroppedNote;
     return std::tuple(&N::stream, &N::reason);
+  }
+};
+// The stream ends at end_lsn, though later batches were numbered: the chain behind it is lost.
+struct StreamClosedNote {
+  static constexpr NoteType kType = NoteType::kStreamClosed;
+  StreamId stream = 0;
+  Lsn end_lsn = 0;
+  Hash128 chain;  // of the seq of end_lsn
+  static constexpr auto fields() {
+    using N = StreamClosedNote;
+    return std::tuple(&N::stream, &N::end_lsn, &N::chain);
   }
 };
 struct ConfirmedNote {

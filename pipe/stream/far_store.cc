@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipe/stream/far_store.h"
+
+#include <algorithm>
+
+namespace tidegate {
+namespace {
+
+constexpr std::uint8_t kDeclaredGap = 128;  // LINK.md: an event made from a gap frame says reason + 128
+
+Error not_next(ErrorCode code, const StoreBatches& request, const FarPosition& now) {
+  return make_error(code,
+                    "batches " + std::to_string(request.first_seq) + " to " +
+                        std::to_string(request.first_seq + request.hashes.size() - 1) + " (skip " +
+                        std::to_string(request.skip) + ", generation " + std::to_string(request.generation) +
+                        ") of stream " + std::to_string(request.stream) + ", which stands at " +
+                        std::to_string(now.position) + " in generation " + std::to_string(now.generation))
+      .from_peer(request.journal.hex());
+}
+
+}  // namespace
+
+FarStore::FarStore(Env env, Journal* journal, StreamState* state, FarStoreOptions options)
+    : env_(env), journal_(journal), state_(state), options_(std::move(options)), chains_(journal, state) {
+  options_.own_ids.push_back(journal_->id());
+  options_.own_ids.push_back(options_.receiver_id);
+}
+
+// ---- queries
+// --------------------------------------------------------------------------------------------------------
+
+bool FarStore::accept_journal(const Id& sender, const Id& journal, bool silent) const {
+  if (state_->approved(sender, journal)) return true;
+  return state_->journal_of_sender(sender) ? options_.accept_new_journals && silent
+                                           : options_.accept_new_senders;
+}
+
+FarStream FarStore::stream(const Id& journal, StreamId stream) const {
+  const auto view = state_->far_stream(journal, stream);
+  if (!view || view->durable.generation == 0) return {0, 0, 0, chain_zero(journal, stream)};
+  return {view->durable.generation, view->durable.base, view->durable.position, view->durable.chain};
+}
+
+std::optional<Hash128> FarStore::chain(const Id& journal, StreamId stream, Seq n) const {
+  if (n == 0) return chain_zero(journal, stream);
+  const auto view = state_->far_stream(journal, stream);
+  if (!view || n > view->durable.position) return std::nullopt;
+  if (n == view->durable.position) return view->durable.chain;
+  if (n == view->durable.base) return view->durable.base_chain;
+  if (n > view->now.position) return std::nullopt;  // a fork below it is on its way to the disk
+  if (const auto recent = state_->far_chain(journal, stream, n)) return recent;
+  return chains_.at(journal, stream, n);
+}
+
+std::uint64_t FarStore::room_bytes() const {
+  const JournalSpace space = journal_->space();
+  if (space.quota == 0) return space.disk.free;
+  return std::min(space.disk.free, space.quota > space.used ? space.quota - space.used : 0);
+}
+
+Status FarStore::check_content(const BatchFrame& batch, std::uint32_t skip) {
+  TG_TRY(const DecodedContainer decoded,
+         decode_container(batch.codec, batch.decoded_size, batch.container, options_.decode_limit));
+  if (decoded.batches.size() != batch.hashes.size()) {
+    return make_error(ErrorCode::kMalformed, std::to_string(decoded.batches.size()) +
+                                                 " batches in the container, " +
+                                                 std::to_string(batch.hashes.size()) + " hashes declared")
+        .at_sequence(batch.first_seq);
+  }
+  for (std::size_t i = skip; i < batch.hashes.size(); ++i) {
+    if (xxh3_128(decoded.batches[i]) == batch.hashes[i]) continue;
+    return make_error(ErrorCode::kChecksum, "the content of a batch does not match the hash declared for it")
+        .at_sequence(batch.first_seq + i);
+  }
+  return {};
+}
+
+bool FarStore::is_loop(const RecordMeta& meta) const {
+  return std::any_of(meta.hops.begin(), meta.hops.end(), [&](const Id& hop) {
+    return std::find(options_.own_ids.begin(), options_.own_ids.end(), hop) != options_.own_ids.end();
+  });
+}
+
+// ---- storing
+// --------------------------------------------------------------------------------------------------------
+
+template <class N>
+Status FarStore::append_note(const N& note) {
+  return journal_->append_note(static_cast<std::uint8_t>(N::kType), encode_note(note));
+}
+
+Status FarStore::ledger(const char* kind, const Id& journal, StreamId stream, Seq from, Seq to,
+                        std::uint64_t amount, std::string text) {
+  return state_->write_ledger(*journal_, {.wall_micros = env_.clock->wall_micros(),
+                                          .kind = kind,
+                                          .journal = journal,
+                                          .stream = stream,
+                                          .from = from,
+                                          .to = to,
+                                          .amount = amount,
+                                          .text = std::move(text)});
+}
+
+Status FarStore::append(const StoreRequest& request) {
+  return std::visit([this](const auto& r) { return store(r); }, request);
+}
+
+Status FarStore::sync() {
+  const std::uint64_t synced = mark();
+  TG_CHECK(journal_->sync());
+  on_synced(synced);
+  return {};
+}
+
+Status FarStore::store(const StoreSession& request) {
+  return append_note(
+      FarSessionNote{request.sender, request.journal, request.session, request.nonce, request.label});
+}
+
+Status FarStore::store(const StoreStreamOpen& request) {
+  if (!request.fork) {
+    return append_note(FarStreamOpenNote{request.journal, request.stream, request.generation, request.base,
+                                         request.base_chain, request.label});
+  }
+  const FarForkNote fork{request.journal, request.stream,     request.generation,
+                         request.base,    request.base_chain, request.old_last};
+  TG_CHECK(write_owed());
+  TG_CHECK(append_note(fork));
+  TG_CHECK(write_owed_if_room());
+  return ledger(
+      ledger_kind::kFork, request.journal, request.stream, request.base + 1, request.old_last, 1,
+      request.old_last > request.base
+          ? "the stream goes on at its base with other content; the branch named here stays and is orphaned"
+          : "the stream goes on in a new generation; nothing was orphaned");
+}
+
+Status FarStore::store(const StoreBatches& request) {
+  const auto view = state_->far_stream(request.journal, request.stream);
+  const FarPosition now = view ? view->now : FarPosition{};
+  if (request.skip >= request.hashes.size() || request.generation != now.generation ||
+      request.first_seq + request.skip != now.position + 1) {
+    return not_next(ErrorCode::kNotContiguous, request, now);
+  }
+  Hash128 chain = request.previous_chain;
+  for (std::uint32_t i = 0; i < request.skip; ++i)
+    chain = chain_next(chain, request.first_seq + i, request.hashes[i]);
+  if (chain != now.chain) return not_next(ErrorCode::kDiverged, request, now);
+  RecordMeta meta;
+  meta.count = static_cast<std::uint32_t>(request.hashes.size() - request.skip);
+  meta.skip = request.skip;
+  meta.origin =
+      Origin{request.journal, request.generation, request.stream, request.first_seq, request.previous_chain};
+  meta.hops = request.hops;
+  meta.codec = request.codec;
+  meta.decoded_size = request.decoded_size;
+  meta.hashes = request.hashes;
+  const bool loop = is_loop(meta);
+  const std::uint32_t count = meta.count;
+  TG_TRY([[maybe_unused]] const Lsn lsn, journal_->append(std::move(meta), request.container));
+  duplicates_ += request.skip;
+  if (loop) loops_ += count;
+  return {};
+}
+
+Status FarStore::store(const StoreGap& request) {
+  const GapFrame& gap = request.gap;
+  const FarGapNote note{
+      request.journal, request.stream, request.generation, gap.from,     gap.to,      request.position_before,
+      gap.chain_after, gap.reason,     gap.events,         gap.time_min, gap.time_max};
+  const auto view = state_->far_stream(request.journal, request.stream);
+  if (!view || view->now.position >= gap.to || view->now.position + 1 < gap.from || gap.from == 0) {
+    return make_error(ErrorCode::kNotContiguous, "a gap " + std::to_string(gap.from) + " to " +
+                                                     std::to_string(gap.to) +
+                                                     " that does not follow what is there");
+  }
+  TG_CHECK(write_owed());
+  TG_CHECK(append_note(note));
+  TG_CHECK(write_owed_if_room());
+  std::string text =
+      "missing " + std::to_string(request.position_before + 1) + " to " + std::to_string(gap.to);
+  if (gap.from <= request.position_before) {
+    text += "; not compared " + std::to_string(gap.from) + " to " + std::to_string(request.position_before);
+  }
+  text += "; about " + std::to_string(gap.events) + " events; reason " + std::to_string(gap.reason);
+  return ledger(ledger_kind::kGap, request.journal, request.stream, gap.from, gap.to, 1, std::move(text));
+}
+
+Status FarStore::store(const StoreEnd& request) {
+  return append_note(FarEndNote{request.journal, request.stream, request.reason});
+}
+
+// ---- events for the sinks
+// -------------------------------------------------------------------------------------------
+
+Status FarStore::append_event(const Id& journal, StreamId stream, std::uint32_t generation,
+                              const Batch& event) {
+  TG_TRY(const Container container, encode_container(Codec::kList, {ByteView(event.canonical)}));
+  RecordMeta meta;
+  meta.count = 1;
+  meta.origin =
+      Origin{journal, generation, stream, 0, {}};  // first_seq 0: an event of the stream, not a batch in it
+  meta.codec = container.codec;
+  meta.decoded_size = container.decoded_size;
+  meta.events = event.summary.events;
+  meta.hashes = {event.hash};
+  TG_TRY([[maybe_unused]] const Lsn lsn, journal_->append(std::move(meta), container.bytes));
+  return {};
+}
+
+Status FarStore::append_owed(const FarForkNote& fork) {
+  const Batch event = make_batch(
+      BatchHead{TimeUnit::kSecond, 0, options_.event_source},
+      std::vector<ForkEvent>{{fork.journal, fork.stream, fork.generation, fork.base, fork.old_last}});
+  return append_event(fork.journal, fork.stream, fork.generation, event);
+}
+
+Status FarStore::append_owed(const FarGapNote& gap) {
+  const Batch event =
+      make_batch(BatchHead{TimeUnit::kNanosecond, 0, options_.event_source},
+                 std::vector<GapEvent>{{static_cast<std::uint8_t>(gap.reason + kDeclaredGap), gap.from,
+                                        gap.to, gap.events, gap.time_min, gap.time_max}});
+  return append_event(gap.journal, gap.stream, gap.generation, event);
+}
+
+Status FarStore::write_owed() {
+  for (const auto& owed : state_->owed_events()) {
+    TG_CHECK(std::visit([this](const auto& note) { return append_owed(note); }, owed));
+  }
+  return {};
+}
+
+// The position stands in the note, which a full journal still takes; the event may follow later.
+Status FarStore::write_owed_if_room() {
+  Status written = write_owed();
+  if (!written.ok() && written.error().code == ErrorCode::kNoSpace) return {};
+  return written;
+}
+
+Status FarStore::recover() {
+  TG_CHECK(write_owed());
+  for (const DamagedRange& range : journal_->recovery().damaged) {
+    const std::vector<LedgerEntry> known = state_->ledger_recent();
+    const bool told = std::any_of(known.begin(), known.end(), [&](const LedgerEntry& entry) {
+      return entry.kind == ledger_kind::kDamage && entry.from == range.first && entry.to == range.last;
+    });
+    if (told) continue;
+    TG_CHECK(ledger(ledger_kind::kDamage, {}, 0, range.first, range.last, range.last - range.first + 1,
+                    range.reason + " in " + range.segment + ", copy: " + range.quarantine));
+  }
+  return sync();
+}
+
+Status FarStore::approve(const Id& sender, const Id& journal) {
+  TG_CHECK(append_note(FarApproveNote{sender, journal}));
+  return sync();
+}
+
+Status FarStore::maintain() {
+  TG_CHECK(write_owed_if_room());
+  if (duplicates_ != 0) {
+    TG_CHECK(ledger(ledger_kind::kDuplicates, {}, 0, 0, 0, duplicates_,
+                    "batches that came again with equal content: dropped"));
+    duplicates_ = 0;
+  }
+  if (loops_ != 0) {
+    TG_CHECK(ledger(ledger_kind::kLoop, {}, 0, 0, 0, loops_,
+                    "batches that have been here before: stored, delivered to nothing"));
+    loops_ = 0;
+  }
+  return {};
+}
+
+// ---- retention
+// ------------------------------------------------------------------------------------------------------
+
+Result<Lsn> FarStore::releasable_lsn(std::int64_t now_wall_micros) const {
+  std::optional<Lsn> least;
+  for (const auto& [name, position] : state_->pipe_positions()) {
+    if (options_.holding_pipes.contains(name)) least = std::min(least.value_or(position.lsn), position.lsn);
+  }
+  return releasable(*journal_, least.value_or(0), now_wall_micros, options_.window);
+}
+
+Result<std::uint64_t> FarStore::apply_retention(std::int64_t now_wall_micros) {
+  TG_TRY(const Lsn up_to, releasable_lsn(now_wall_micros));
+  if (up_to < journal_->first_lsn()) return std::uint64_t{0};
+  // LINK.md: chains are kept for n >= position - 65,536, whatever happens to their records.
+  TG_TRY(const auto held, chains_.held_up_to(up_to));
+  for (const auto& [key, chains] : held) state_->keep_chains(key.first, key.second, chains);
+  return journal_->trim(up_to);
+}
+
+}  // namespace tidegate
