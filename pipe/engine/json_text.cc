@@ -2,55 +2,12 @@
 #include "pipe/engine/json_text.h"
 
 #include "base/bytes.h"
+#include "protocol/influx/json_text.h"
 #include "protocol/influx/text_scan.h"
 
 namespace tidegate {
-namespace {
-
-void append_escaped(std::string& out, char c) {
-  constexpr char kHex[] = "0123456789abcdef";
-  switch (c) {
-    case '"':
-      out += "\\\"";
-      return;
-    case '\\':
-      out += "\\\\";
-      return;
-    case '\n':
-      out += "\\n";
-      return;
-    case '\r':
-      out += "\\r";
-      return;
-    case '\t':
-      out += "\\t";
-      return;
-    default:
-      break;
-  }
-  const auto byte = static_cast<unsigned char>(c);
-  out += "\\u00";
-  out += kHex[byte >> 4];
-  out += kHex[byte & 15];
-}
-
-bool is_plain(char c) {
-  return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
-}
-
-}  // namespace
-
 void append_json_string(std::string& out, std::string_view text) {
-  out += '"';
-  std::size_t from = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (is_plain(text[i])) continue;
-    out.append(text, from, i - from);
-    append_escaped(out, text[i]);
-    from = i + 1;
-  }
-  out.append(text, from);
-  out += '"';
+  influx::append_json_string(out, text);
 }
 
 void JsonObject::name(std::string_view key) {
