@@ -10,46 +10,55 @@ JournalCommitter::JournalCommitter(Loop* loop, Journal* journal, FarStore* store
 }
 
 JournalCommitter::~JournalCommitter() {
-  stop();
-}
-
-void JournalCommitter::stop() {
+  *alive_ = false;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
-  work_.notify_all();
-  if (thread_.joinable()) thread_.join();
+  wake_.notify_all();
 }
 
 void JournalCommitter::submit(StoreRequest request, std::function<void(Status)> done) {
+  Status status = store_->append(request);
+  appended_.push_back({std::move(done), std::move(status)});
+  if (!busy_) start_sync();
+}
+
+void JournalCommitter::start_sync() {
+  busy_ = true;
+  syncing_.swap(appended_);
   {
     const std::lock_guard lock(mutex_);
-    queue_.push_back({std::move(request), std::move(done), {}});
+    wanted_ = true;
+    mark_ = store_->mark();
   }
-  work_.notify_one();
+  wake_.notify_one();
+}
+
+void JournalCommitter::finish_sync(std::uint64_t mark, const Status& status) {
+  if (status.ok()) {
+    store_->on_synced(mark);
+    on_durable_(journal_->durable_lsn());
+  }
+  const std::vector<Entry> done = std::exchange(syncing_, {});
+  busy_ = false;
+  if (!appended_.empty()) start_sync();
+  for (const Entry& entry : done) entry.done(entry.status.ok() ? status : entry.status);
 }
 
 void JournalCommitter::run() {
   for (;;) {
-    auto round = std::make_shared<std::deque<Entry>>();
+    std::uint64_t mark = 0;
     {
       std::unique_lock lock(mutex_);
-      work_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-      if (queue_.empty()) return;
-      round->swap(queue_);
+      wake_.wait(lock, [this] { return stopping_ || wanted_; });
+      if (stopping_) return;
+      wanted_ = false;
+      mark = mark_;
     }
-    for (Entry& entry : *round) {
-      entry.status = store_->append(entry.request);
-      entry.request = StoreEnd{};  // gives the container's memory back before the disk is waited for
-    }
-    const Status synced = journal_->sync();
-    if (synced.ok()) {
-      store_->on_synced();
-      on_durable_(journal_->durable_lsn());
-    }
-    loop_->post([round, synced] {
-      for (Entry& entry : *round) entry.done(entry.status.ok() ? synced : entry.status);
+    Status status = journal_->sync();
+    loop_->post([this, alive = alive_, mark, status = std::move(status)] {
+      if (*alive) finish_sync(mark, status);
     });
   }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// StatusReport: everything a daemon shows of itself, as plain values. The daemons fill it, control renders it: text for
-// `tidegate status`, JSON, Prometheus, health.
+// StatusReport: everything a daemon shows of itself, as plain values. The daemons fill it, control renders
+// it: text for `tidegate status`, JSON, Prometheus, health.
 //
-// The three questions come first: how old is the newest value outside, how much is waiting, when is the disk full.
+// The three questions come first: how old is the newest value outside, how much is waiting, when is the disk
+// full.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +33,7 @@ struct StatusStream {
 
 struct StatusLink {
   std::string state, message, peer, profile;
-  bool delivery_proven = true;   // false: ask is off
+  bool delivery_proven = true;  // false: ask is off
   bool encrypted = false;
   std::uint64_t session = 0;
   std::map<std::string, std::uint64_t> counters;  // snake_case names, monotonic
@@ -42,40 +43,42 @@ struct StatusSender {  // receiver: a sender as known from its session and its b
   std::string label, journal, sender_id, peer;
   std::uint64_t session = 0, lanes = 0;
   double last_heard_s = 0;
-  std::optional<double> beat_age_s;      // nothing: no beat yet
-  std::optional<double> clock_skew_s;    // its wall clock minus ours at the beat
-  std::string figures_json;              // its own figures, as it sent them
+  std::optional<double> beat_age_s;    // nothing: no beat yet
+  std::optional<double> clock_skew_s;  // its wall clock minus ours at the beat
+  std::string figures_json;            // its own figures, as it sent them
 };
 
 struct StatusPipe {
   std::string name, connector, state, message, warning;
-  std::uint64_t position = 0, lag_batches = 0, lag_bytes = 0, delivered_events = 0, delivered_values = 0, dead_letters = 0,
-                retries = 0;
+  std::uint64_t position = 0, lag_batches = 0, lag_bytes = 0, delivered_events = 0, delivered_values = 0,
+                dead_letters = 0, retries = 0;
   std::optional<std::int64_t> newest_event_ns;
 };
 
 struct StatusReport {
-  std::string program, version, instance;   // "tidegate-sender", "0.1.0", label
+  std::string program, version, instance;  // "tidegate-sender", "0.1.0", label
   Health health = Health::kOk;
-  std::string message;                      // one sentence when not ok
+  std::string message;  // one sentence when not ok
   double uptime_s = 0;
   // the three questions
-  std::optional<double> newest_outside_age_s;  // sender: newest event that is confirmed outside; receiver: newest stored
+  std::optional<double>
+      newest_outside_age_s;  // sender: newest event that is confirmed outside; receiver: newest stored
   std::uint64_t waiting_batches = 0, waiting_bytes = 0;
-  std::optional<double> waiting_s;             // at the present speed
-  std::optional<double> disk_full_in_s;        // at the present speed; nothing: not filling
+  std::optional<double> waiting_s;       // at the present speed
+  std::optional<double> disk_full_in_s;  // at the present speed; nothing: not filling
   // the journal
   std::string journal_id;
-  std::uint64_t journal_head = 0, journal_durable = 0, journal_first = 0, journal_used_bytes = 0, journal_quota_bytes = 0,
-                disk_free_bytes = 0, disk_total_bytes = 0, anonymous_memory_bytes = 0;
+  std::uint64_t journal_head = 0, journal_durable = 0, journal_first = 0, journal_used_bytes = 0,
+                journal_quota_bytes = 0, disk_free_bytes = 0, disk_total_bytes = 0,
+                anonymous_memory_bytes = 0;
   double cpu_seconds = 0;
   std::optional<StatusLink> link;
   std::vector<StatusStream> streams;
   std::vector<StatusSender> senders;
   std::vector<StatusPipe> pipes;
-  std::map<std::string, std::uint64_t> counters;        // sources, ingest: snake_case, monotonic
-  std::map<std::string, std::uint64_t> ledger_counts;   // by kind
-  std::vector<std::string> ledger_recent;               // newest last, one line each
+  std::map<std::string, std::uint64_t> counters;       // sources, ingest: snake_case, monotonic
+  std::map<std::string, std::uint64_t> ledger_counts;  // by kind
+  std::vector<std::string> ledger_recent;              // newest last, one line each
   std::vector<StatusAlarm> alarms;
 };
 

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// AllowList: which peer addresses may connect, as CIDR blocks of IPv4 and IPv6. A fence, not an identity:
+// behind an isolation device every sender shows the device's virtual address.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace tidegate {
+
+class AllowList {
+ public:
+  // "10.0.0.0/8", "192.168.0.1", "2001:db8::/32", "::/0". kInvalidArgument where a text is none of these.
+  Status add(const std::string& cidr);
+  // `peer`: "address:port" or "[v6]:port" or an address alone. An empty list admits nobody. IPv4 in IPv6 is
+  // compared as IPv4.
+  bool admits(const std::string& peer) const;
+  bool empty() const { return blocks_.empty(); }
+
+ private:
+  struct Block {
+    std::array<std::uint8_t, 16> address{};  // IPv4 as ::ffff:a.b.c.d
+    unsigned bits = 0;                       // of 128
+  };
+  std::vector<Block> blocks_;
+};
+
+}  // namespace tidegate
