@@ -77,6 +77,8 @@ Status JournalFolder::load() {
   for (const std::string& name : names) {
     if (name.ends_with(kTemporarySuffix)) TG_CHECK(env_.files->remove(directory_ + "/" + name));
   }
+  // A process that died between the renaming and this sync leaves a name that a power cut would take back.
+  TG_CHECK(env_.files->sync_dir(directory_));
   TG_TRY(const std::vector<SegmentName> found, list_segment_names(*env_.files, directory_));
   segments_.clear();
   used_ = 0;
@@ -161,8 +163,7 @@ Result<std::uint64_t> JournalFolder::end_of(std::size_t index) const {
       .at_path(path(next.name));
 }
 
-// ---- the reserve
-// ----------------------------------------------------------------------------------------------------
+// ---- the reserve ----
 
 bool JournalFolder::give_up_reserve() {
   if (!has_reserve_) return false;

@@ -50,7 +50,8 @@ class JournalFolder {
   std::uint32_t seed(const SegmentName& name) const { return segment_seed(birth_, name.number); }
   Result<std::unique_ptr<File>> open_for_reading(const SegmentName& name) const;
 
-  // Finds the segments and their sizes, removes what never became visible. Reads no content.
+  // Finds the segments and their sizes, makes their names durable, removes what never became visible. Reads
+  // no content.
   Status load();
   const std::vector<SegmentEntry>& segments() const { return segments_; }
   std::vector<SegmentEntry>& segments() { return segments_; }

@@ -6,7 +6,7 @@
 // receiver's journal. A position moves only after the thing it speaks of is durable; "already have it" is
 // said only of what is synced.
 //   append()  : the bytes are handed to the operating system and may be lost.
-//   sync()    : when it returns success, everything appended before the call is durable; durable_lsn() has
+//   sync()    : when it returns success, everything appended before the call is durable, durable_lsn() has
 //   moved. readers   : see durable records only.
 // A failed write or sync is never retried on the same file: the records that are not yet durable (kept in
 // memory until they are) are written to a new segment, which becomes visible only when it is synced as a

@@ -12,8 +12,7 @@
 
 namespace tidegate::journal_format {
 
-// ---- names in the folder
-// --------------------------------------------------------------------------------------------
+// ---- names in the folder ----
 constexpr std::string_view kIdentityName = "identity";
 constexpr std::string_view kLockName = "lock";
 constexpr std::string_view kReserveName = "reserve";
@@ -24,8 +23,7 @@ constexpr std::string_view kTemporarySuffix = ".tmp";  // a segment that never b
 constexpr int kNumberDigits = 10;                      // decimal, zero-padded, so that names sort by number
 constexpr int kLsnDigits = 20;
 
-// ---- segment header
-// -------------------------------------------------------------------------------------------------
+// ---- segment header ----
 constexpr std::string_view kSegmentMagic{"TGJSEG\r\n", 8};
 constexpr std::uint32_t kVersion = 1;
 constexpr std::uint32_t kSegmentHeaderSize = 8     // magic
@@ -40,8 +38,7 @@ constexpr std::uint32_t kSegmentHeaderSize = 8     // magic
                                              + 4;  // CRC-32 of the 68 bytes before
 static_assert(kSegmentHeaderSize == 72);
 
-// ---- record header
-// --------------------------------------------------------------------------------------------------
+// ---- record header ----
 constexpr std::uint32_t kRecordMagic = 0x524A4754;  // "TGJR"
 constexpr std::uint32_t kAlignment = 8;
 constexpr std::uint32_t kRecordHeaderSize = 4     // magic
@@ -76,8 +73,7 @@ constexpr std::uint8_t kFlagFolded = 1;
 // A sync mark written by an orderly stop.
 constexpr std::uint8_t kFlagClean = 2;
 
-// ---- meta, by kind
-// --------------------------------------------------------------------------------------------------
+// ---- meta, by kind ----
 constexpr std::uint32_t kBatchesMetaFixed = 1     // codec
                                             + 1   // number of hops
                                             + 1   // 1: an origin follows
@@ -114,13 +110,11 @@ constexpr std::uint32_t kFooterMetaSize = 8      // last LSN
                                           + 16;  // arrival min, max
 static_assert(kFooterMetaSize == 72);
 
-// ---- notes of the journal itself: below 16; 16 and above belong to the layer above
-// ------------------------------------
+// ---- notes of the journal itself: below 16; 16 and above belong to the layer above ----
 constexpr std::uint8_t kNoteMayDelete = 1;  // u64 first segment number kept, u64 its first LSN
 constexpr std::uint8_t kFirstForeignNote = 16;
 
-// ---- limits
-// -----------------------------------------------------------------------------------------------------------
+// ---- limits ----
 constexpr std::uint32_t kMaxHops = 8;
 constexpr std::uint32_t kMaxBatchesPerRecord = 65'536;  // skipped ones included
 constexpr std::uint32_t kMaxMetaSize =

@@ -7,8 +7,7 @@
 namespace tidegate {
 namespace {
 
-// ---- append, sync, read
-// -----------------------------------------------------------------------------------------------
+// ---- append, sync, read ----
 
 TEST_F(JournalTest, ANewJournalIsEmptyAndHasAnId) {
   open();
@@ -146,8 +145,7 @@ TEST_F(JournalTest, TheStateHearsOfDurabilityAfterEachSync) {
   EXPECT_EQ(state->durable, 2U);
 }
 
-// ---- stop and start
-// -----------------------------------------------------------------------------------------------------
+// ---- stop and start ----
 
 TEST_F(JournalTest, AfterACleanStopEverythingIsThereAndTheSegmentIsWrittenOn) {
   open();
@@ -229,8 +227,7 @@ TEST_F(JournalTest, AnOpenReadsTheContentOfTheLastSegmentOnly) {
   EXPECT_EQ(journal->head(), 300U);
 }
 
-// ---- identity and lock
-// --------------------------------------------------------------------------------------------------
+// ---- identity and lock ----
 
 TEST_F(JournalTest, ASecondProcessIsRefused) {
   open();
@@ -309,8 +306,7 @@ TEST_F(JournalTest, NothingIsCreatedWhereNoneIsAsked) {
   EXPECT_FALSE(env.files.exists("/j"));
 }
 
-// ---- retention
-// ----------------------------------------------------------------------------------------------------------
+// ---- retention ----
 
 TEST_F(JournalTest, TrimRemovesWholeSegmentsAndNeverTheNewest) {
   open();
@@ -376,8 +372,7 @@ TEST_F(JournalTest, SegmentsThatSomebodyDeletedAreReportedAsLost) {
   EXPECT_EQ(journal->recovery().damaged.size(), 2U);
 }
 
-// ---- room
-// ---------------------------------------------------------------------------------------------------------------
+// ---- room ----
 
 TEST_F(JournalTest, TheQuotaRefusesDataButNotNotes) {
   options.quota_bytes = 20'000;
@@ -480,8 +475,7 @@ TEST_F(JournalTest, DataIsRefusedBelowTheFreeSpaceThatMustStay) {
   note("let in");
 }
 
-// ---- twins and old snapshots
-// ----------------------------------------------------------------------------------------------
+// ---- twins and old snapshots ----
 
 TEST_F(JournalTest, ARestoredSnapshotGoesOnFromItsOwnHead) {
   open();

@@ -52,8 +52,7 @@ void add_totals(ByteView records, SegmentTotals* totals) {
   }
 }
 
-// ---- small parts
-// ----------------------------------------------------------------------------------------------------
+// ---- small parts ----
 
 Status Journal::Impl::usable() const {
   if (poison) return *poison;
@@ -92,8 +91,7 @@ CheckpointMeta Journal::Impl::new_checkpoint_meta(std::uint64_t number, std::uin
   return {number, previous_end, keep.keep_number, keep.keep_lsn, head, env.clock->wall_micros()};
 }
 
-// ---- room
-// -----------------------------------------------------------------------------------------------------------
+// ---- room ----
 
 Status Journal::Impl::check_space(std::uint64_t size) {
   if (options.quota_bytes != 0 && folder.used() + size > options.quota_bytes) {
@@ -140,33 +138,39 @@ Status Journal::Impl::make_room(std::unique_lock<std::mutex>& guard, std::uint64
   }
 }
 
-// ---- segments
-// -------------------------------------------------------------------------------------------------------
+// ---- segments ----
 
 // The footer and everything before it become durable.
 Status Journal::Impl::seal() {
   totals.last_lsn = head;
   Bytes footer;
   encode_record(new_header(RecordKind::kFooter), encode_footer_meta(totals), {}, seed, offset, &footer);
-  TG_CHECK(write_or_cut(footer));
-  offset += footer.size();
-  folder.grow_last(footer.size());
-  TG_CHECK(file->sync());
-  sealed = true;
-  durable_bytes = offset;
-  synced = appended;
-  empty_buffer(pending);
+  Status written = write_or_cut(footer);
+  if (!written.ok() && written.error().code == ErrorCode::kNoSpace) return written;
+  if (written.ok()) {
+    offset += footer.size();
+    folder.grow_last(footer.size());
+    sealed = true;
+    // Whatever the reason is, also for want of room: a sync that failed is never tried again on the same
+    // file.
+    written = file->sync();
+  }
+  if (!written.ok()) {
+    TG_CHECK(fail_over(std::move(written).error(), 0));
+  } else {
+    durable_bytes = offset;
+    synced = appended;
+    empty_buffer(pending);
+  }
   publish_if_all_synced();
   return {};
 }
 
+// Precondition: no sync is running.
 Status Journal::Impl::roll() {
   if (!sealed) {
-    if (Status done = seal(); !done.ok()) {
-      if (done.error().code == ErrorCode::kNoSpace && !poison) return done;
-      TG_CHECK(fail_over(std::move(done).error(), 0));
-      return publish_if_all_synced(), Status();
-    }
+    TG_CHECK(seal());
+    if (!sealed) return {};  // it failed and everything is in a new segment
   }
   folder.make_reserve(options.reserve_bytes, options.min_free_bytes);
   Status started = start_segment(head + 1, offset, 0);
@@ -218,8 +222,7 @@ Status Journal::Impl::fail_over(Error cause, std::uint64_t unfolded) {
   return {};
 }
 
-// ---- records
-// --------------------------------------------------------------------------------------------------------
+// ---- records ----
 
 // After kNoSpace the file ends where it ended before.
 Status Journal::Impl::write_or_cut(ByteView record) {
@@ -292,8 +295,7 @@ Status Journal::Impl::append_note(std::uint8_t type, ByteView body) {
   return {};
 }
 
-// ---- durability
-// -----------------------------------------------------------------------------------------------------
+// ---- durability ----
 
 Status Journal::Impl::sync(std::unique_lock<std::mutex>& guard) {
   const std::uint64_t target = appended;
@@ -359,8 +361,7 @@ Status Journal::Impl::close(std::unique_lock<std::mutex>& guard) {
   return file->sync();
 }
 
-// ---- retention
-// ------------------------------------------------------------------------------------------------------
+// ---- retention ----
 
 Result<std::uint64_t> Journal::Impl::trim(Lsn up_to) {
   const std::lock_guard one_trim(trim_mutex);

@@ -35,7 +35,6 @@ Status JournalRecovery::create() {
 Status JournalRecovery::run() {
   TG_TRY(const Survey survey, survey_last());
   TG_TRY(const std::size_t start, restore_newest());
-  TG_CHECK(find_missing_before(start));
   const std::size_t last = folder_.segments().size() - 1;
   expected_ = folder_.segments()[start].name.first_lsn;
   for (std::size_t i = start; i < last; ++i) {
@@ -62,22 +61,23 @@ Status JournalRecovery::run() {
                       "(`tidegate journal dump` still reads the records)")
         .at_path(j_.options.directory);
   }
-  TG_CHECK(find_missing_at_front());
   j_.head = j_.durable = expected_ - 1;
-  const bool goes_on = survey.tail_records == 0 && survey.cut == folder_.segments()[last].bytes &&
-                       !survey.footer && report_.damaged.size() == damaged_before;
-  report_.torn_bytes = folder_.segments()[last].bytes - survey.cut;
+  const std::uint64_t bytes = folder_.segments()[last].bytes;
+  const bool goes_on = survey.tail_records == 0 && survey.cut == bytes && !survey.footer &&
+                       report_.damaged.size() == damaged_before;
+  report_.torn_bytes = bytes - survey.cut;
   report_.clean = survey.clean && goes_on;
+  TG_TRY(const Tail tail, read_tail(survey));
+  TG_CHECK(find_missing_files(start));
   if (goes_on || planted(Planted::kNoResyncAtOpen)) {
-    TG_CHECK(continue_last(survey));
+    TG_CHECK(continue_last(survey, tail));
   } else {
-    TG_CHECK(move_tail(survey));
+    TG_CHECK(move_tail(survey, tail));
   }
   return remove_released();
 }
 
-// ---- before anything is believed
-// ------------------------------------------------------------------------------------
+// ---- before anything is believed ----
 
 Result<JournalRecovery::Survey> JournalRecovery::survey_last() {
   const SegmentEntry& last = folder_.segments().back();
@@ -145,8 +145,7 @@ Status JournalRecovery::restore(SegmentScanner& scanner, const ScanItem& item) {
   return {};
 }
 
-// ---- missing files
-// --------------------------------------------------------------------------------------------------
+// ---- missing files ----
 
 Result<Lsn> JournalRecovery::last_lsn_of(std::size_t index) {
   const SegmentEntry& segment = folder_.segments()[index];
@@ -162,29 +161,29 @@ Result<Lsn> JournalRecovery::last_lsn_of(std::size_t index) {
   }
 }
 
-Status JournalRecovery::find_missing_before(std::size_t start) {
+// Files that nobody released and that are not there. Up to `start`: what lies behind was replayed and told
+// its own holes.
+Status JournalRecovery::find_missing_files(std::size_t start) {
   const std::vector<SegmentEntry>& segments = folder_.segments();
+  const MayDelete keep = j_.keep;
+  const SegmentName& front = segments.front().name;
+  if (front.number > keep.keep_number && front.first_lsn > keep.keep_lsn) {
+    report_damage({keep.keep_lsn, front.first_lsn - 1, folder_.path(front), "",
+                   "the segment files before this one are missing and were not released"});
+  }
   for (std::size_t i = 1; i <= start; ++i) {
-    if (segments[i].name.number == segments[i - 1].name.number + 1) continue;
+    const SegmentName& name = segments[i].name;
+    if (name.number == segments[i - 1].name.number + 1 || name.number <= keep.keep_number) continue;
     TG_TRY(const Lsn last, last_lsn_of(i - 1));
-    if (last + 1 >= segments[i].name.first_lsn) continue;
-    report_damage({last + 1, segments[i].name.first_lsn - 1, folder_.path(segments[i].name), "",
+    const Lsn first_lost = std::max(last + 1, keep.keep_lsn);
+    if (first_lost >= name.first_lsn) continue;
+    report_damage({first_lost, name.first_lsn - 1, folder_.path(name), "",
                    "the segment files before this one are missing"});
   }
   return {};
 }
 
-Status JournalRecovery::find_missing_at_front() {
-  const SegmentEntry& first = folder_.segments().front();
-  if (first.name.number > j_.keep.keep_number && first.name.first_lsn > j_.keep.keep_lsn) {
-    report_damage({j_.keep.keep_lsn, first.name.first_lsn - 1, folder_.path(first.name), "",
-                   "the segment files before this one are missing and were not released"});
-  }
-  return {};
-}
-
-// ---- replay
-// ---------------------------------------------------------------------------------------------------------
+// ---- replay ----
 
 Status JournalRecovery::replay_segment(std::size_t index, std::uint64_t until, bool is_last) {
   const SegmentEntry& segment = folder_.segments()[index];
@@ -236,16 +235,23 @@ Status JournalRecovery::replay_batches(SegmentScanner& scanner, const ScanItem& 
   return {};
 }
 
-Status JournalRecovery::replay_note(SegmentScanner& scanner, const ScanItem& item) {
+Status JournalRecovery::note_release(SegmentScanner& scanner, const ScanItem& item) {
   TG_TRY(const Bytes meta, scanner.meta(item));
   TG_TRY(const std::uint8_t type, decode_note_meta(meta));
+  if (type != kNoteMayDelete) return {};
   TG_TRY(const Bytes body, scanner.payload(item));
-  if (type == kNoteMayDelete) {
-    TG_TRY(const MayDelete note, decode_may_delete(body));
-    if (note.keep_number > j_.keep.keep_number) j_.keep = note;
-  }
+  TG_TRY(const MayDelete note, decode_may_delete(body));
+  if (note.keep_number > j_.keep.keep_number) j_.keep = note;
+  return {};
+}
+
+Status JournalRecovery::replay_note(SegmentScanner& scanner, const ScanItem& item) {
+  TG_CHECK(note_release(scanner, item));
+  TG_TRY(const Bytes meta, scanner.meta(item));
+  TG_TRY(const std::uint8_t type, decode_note_meta(meta));
   if (type < kFirstForeignNote || !restored_ || (at_start_ && (item.header.flags & kFlagFolded) != 0))
     return {};
+  TG_TRY(const Bytes body, scanner.payload(item));
   ++report_.records_replayed;
   state_.on_note(type, body);
   return {};
@@ -265,8 +271,7 @@ Status JournalRecovery::replay_checkpoint(SegmentScanner& scanner, const ScanIte
   return {};
 }
 
-// ---- damage
-// ---------------------------------------------------------------------------------------------------------
+// ---- damage ----
 
 // The damage seen so far ends before LSN `next`.
 void JournalRecovery::close_damage(Lsn next, const std::string& path) {
@@ -308,19 +313,17 @@ std::string JournalRecovery::quarantine(const BadRange& bad) {
   return path;
 }
 
-// ---- going on
-// -------------------------------------------------------------------------------------------------------
+// ---- going on ----
 
 // Nothing above the known point but sync marks: the segment is written on. The first mark is written again,
 // so that what it says is on the disk before something stands behind it.
-Status JournalRecovery::continue_last(const Survey& survey) {
+Status JournalRecovery::continue_last(const Survey& survey, const Tail& tail) {
   const SegmentEntry& last = folder_.segments().back();
   TG_TRY(j_.file, j_.env.files->open(folder_.path(last.name), OpenMode::kReadWrite));
   j_.seed = folder_.seed(last.name);
   j_.durable_bytes = std::min(survey.known_durable, survey.cut);
   j_.offset = j_.durable_bytes;
   if (planted(Planted::kNoResyncAtOpen)) {
-    TG_TRY(const Tail tail, read_tail(survey));
     TG_CHECK(replay_tail(tail.records));
     j_.durable = j_.head;
     j_.offset = j_.durable_bytes = survey.cut;
@@ -349,6 +352,8 @@ Result<JournalRecovery::Tail> JournalRecovery::read_tail(const Survey& survey) {
     TG_TRY(const std::optional<ScanItem> item, scanner.next());
     if (!item) return out;
     if (!item->good || is_bookkeeping(item->header)) continue;
+    // What was released may be gone already, although nothing proves that this note was synced.
+    if (item->header.is(RecordKind::kNote)) TG_CHECK(note_release(scanner, *item));
     const std::size_t size = item->end - item->offset;
     const std::size_t at = out.records.size();
     out.records.resize(at + size);
@@ -360,8 +365,7 @@ Result<JournalRecovery::Tail> JournalRecovery::read_tail(const Survey& survey) {
   }
 }
 
-Status JournalRecovery::move_tail(const Survey& survey) {
-  TG_TRY(const Tail tail, read_tail(survey));
+Status JournalRecovery::move_tail(const Survey& survey, const Tail& tail) {
   NewSegment segment;
   segment.name = {folder_.segments().back().name.number + 1, expected_};
   segment.birth = j_.identity.birth;
@@ -395,12 +399,7 @@ Status JournalRecovery::replay_tail(ByteView records) {
       state_.on_batches(batches);
     } else if (header.is(RecordKind::kNote)) {
       TG_TRY(const std::uint8_t type, decode_note_meta(meta));
-      if (type >= kFirstForeignNote) {
-        state_.on_note(type, payload);
-      } else if (type == kNoteMayDelete) {
-        TG_TRY(const MayDelete note, decode_may_delete(payload));
-        if (note.keep_number > j_.keep.keep_number) j_.keep = note;
-      }
+      if (type >= kFirstForeignNote) state_.on_note(type, payload);
     } else {
       ++report_.unknown_records;
     }

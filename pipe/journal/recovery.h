@@ -45,13 +45,13 @@ class JournalRecovery {
   Result<Survey> survey_last();
   Result<bool> opens_with_checkpoint(std::size_t index);
   Result<std::size_t> restore_newest();
-  Status find_missing_before(std::size_t start);
-  Status find_missing_at_front();
+  Status find_missing_files(std::size_t start);
   Result<Lsn> last_lsn_of(std::size_t index);
 
   Status replay_segment(std::size_t index, std::uint64_t until, bool is_last);
   Status replay_good(SegmentScanner& scanner, const ScanItem& item);
   Status replay_batches(SegmentScanner& scanner, const ScanItem& item);
+  Status note_release(SegmentScanner& scanner, const ScanItem& item);
   Status replay_note(SegmentScanner& scanner, const ScanItem& item);
   Status replay_checkpoint(SegmentScanner& scanner, const ScanItem& item);
   Status restore(SegmentScanner& scanner, const ScanItem& item);
@@ -60,8 +60,8 @@ class JournalRecovery {
   std::string quarantine(const BadRange& bad);
   Result<Bytes> read_range(const BadRange& bad);
 
-  Status continue_last(const Survey& survey);
-  Status move_tail(const Survey& survey);
+  Status continue_last(const Survey& survey, const Tail& tail);
+  Status move_tail(const Survey& survey, const Tail& tail);
   Result<Tail> read_tail(const Survey& survey);
   Status replay_tail(ByteView records);
   Status remove_released();

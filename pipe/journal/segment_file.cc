@@ -64,8 +64,7 @@ Result<std::vector<SegmentName>> list_segment_names(FileSystem& files, const std
   return out;
 }
 
-// ---- WindowReader
-// ---------------------------------------------------------------------------------------------------
+// ---- WindowReader ----
 
 Result<std::size_t> WindowReader::read(std::uint64_t offset, std::span<std::uint8_t> out) {
   auto got = file_->read_at(offset, out);
@@ -98,8 +97,8 @@ Result<ByteView> WindowReader::view(std::uint64_t offset, std::size_t size, std:
   size = std::min<std::uint64_t>(size, limit - offset);
   const bool inside = offset >= start_ && offset + size <= start_ + filled_;
   if (!inside) {
-    buffer_.resize(std::max(size, window_));
-    const std::size_t want = std::min<std::uint64_t>(buffer_.size(), limit - offset);
+    const std::size_t want = std::min<std::uint64_t>(std::max(size, window_), limit - offset);
+    if (buffer_.size() < want) buffer_.resize(want);
     filled_ = 0;
     TG_TRY(filled_, read(offset, std::span(buffer_).first(want)));
     start_ = offset;
@@ -129,8 +128,7 @@ Result<std::size_t> WindowReader::copy(std::uint64_t offset, std::span<std::uint
   return done;
 }
 
-// ---- SegmentScanner
-// -------------------------------------------------------------------------------------------------
+// ---- SegmentScanner ----
 
 Result<std::optional<RecordHeader>> SegmentScanner::header_at(std::uint64_t offset) {
   TG_TRY(const ByteView bytes, reader_.view(offset, kRecordHeaderSize, limit_));
