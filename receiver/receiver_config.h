@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The configuration of tidegate-receiver, as conf/receiver.yaml documents it. Start-up only.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/net.h"
+#include "hw/link_config.h"
+#include "pipe/connect/file/file_sink.h"
+#include "pipe/connect/influx/influx_sink.h"
+#include "pipe/control/daemon_config.h"
+#include "receiver/allow_list.h"
+
+namespace tidegate {
+
+struct ReceiverConfig {
+  DaemonConfig daemon;
+  LinkConfig link;
+  Endpoint listen;
+  Id receiver_id;
+  AllowList allow;
+  bool accept_new_senders = true;
+  bool accept_new_journals = false;
+  struct Sink {
+    std::string name;
+    bool holds = true;  // retention: data that this sink has not delivered is kept as long as there is room
+    std::variant<FileSinkOptions, InfluxSinkOptions> target;
+  };
+  std::vector<Sink> sinks;
+};
+
+// All errors of the file at once, each with line and column.
+Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string& path);
+
+}  // namespace tidegate

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "receiver/receiver_daemon.h"
+
+#include <systemd/sd-daemon.h>
+
+#include <csignal>
+#include <future>
+
+#include "base/log.h"
+
+namespace tidegate {
+namespace {
+
+constexpr Nanos kTick = kSecond;
+constexpr Nanos kHousekeeping = 10 * kSecond;
+constexpr Nanos kStopPipe = 10 * kSecond;
+
+}  // namespace
+
+// Positions of pipes are notes of the journal; storing one syncs it.
+class ReceiverDaemon::Positions final : public PositionStore {
+ public:
+  Positions(Journal* journal, StreamState* state) : journal_(journal), positions_(journal, state) {}
+  Result<std::optional<StoredPosition>> get(const std::string& pipe) override {
+    const auto found = positions_.get(pipe);
+    if (!found) return std::optional<StoredPosition>();
+    return std::optional<StoredPosition>({found->lsn, found->state});
+  }
+  Status set(const std::string& pipe, Lsn lsn, ByteView state) override {
+    TG_CHECK(positions_.set(pipe, lsn, state));
+    return journal_->sync();
+  }
+
+ private:
+  Journal* journal_;
+  PipePositions positions_;
+};
+
+ReceiverDaemon::ReceiverDaemon(Env env, ReceiverConfig config) : env_(env), config_(std::move(config)) {}
+ReceiverDaemon::~ReceiverDaemon() = default;
+
+// ---- start
+// ----------------------------------------------------------------------------------------------------------
+
+Status ReceiverDaemon::start() {
+  started_at_ = housekept_at_ = env_.clock->now();
+  TG_CHECK(open_journal());
+  TG_CHECK(start_pipes());
+  TG_CHECK(start_link());
+  TG_CHECK(start_control());
+  loop_.on_signal([this](int signal) {
+    if (signal != SIGHUP) begin_stop();
+  });
+  loop_.post([this] { tick(); });
+  log_info("receiver", "ready: journal " + journal_->id().hex() + " at LSN " +
+                           std::to_string(journal_->durable_lsn()) + ", listening on " +
+                           config_.listen.text() + " with profile " + config_.link.profile.name);
+  sd_notify(0, "READY=1\nSTATUS=running");
+  return {};
+}
+
+Status ReceiverDaemon::open_journal() {
+  TG_CHECK(env_.files->make_dirs(config_.daemon.data_dir));
+  TG_TRY(journal_, Journal::open(env_, config_.daemon.journal, &state_));
+  const RecoveryReport& recovery = journal_->recovery();
+  if (recovery.torn_bytes > 0)
+    log_info("journal",
+             std::to_string(recovery.torn_bytes) + " bytes that were never synced are cut from the end");
+  for (const DamagedRange& range : recovery.damaged)
+    log_error("journal", "damaged: LSN " + std::to_string(range.first) + ".." + std::to_string(range.last) +
+                             " in " + range.segment + ": " + range.reason + "; a copy is in " +
+                             range.quarantine);
+  FarStoreOptions options;
+  options.receiver_id = config_.receiver_id;
+  options.window = config_.daemon.window;
+  options.accept_new_senders = config_.accept_new_senders;
+  options.accept_new_journals = config_.accept_new_journals;
+  for (const auto& sink : config_.sinks)
+    if (sink.holds) options.holding_pipes.insert(sink.name);
+  store_ = std::make_unique<FarStore>(env_, journal_.get(), &state_, std::move(options));
+  positions_ = std::make_unique<Positions>(journal_.get(), &state_);
+  return store_->recover();
+}
+
+Status ReceiverDaemon::start_pipes() {
+  for (const auto& sink : config_.sinks) {
+    Delivery d;
+    if (const auto* file = std::get_if<FileSinkOptions>(&sink.target)) {
+      d.connector = std::make_unique<FileSink>(env_, *file);
+    } else {
+      d.connector = make_influx_sink(env_, std::get<InfluxSinkOptions>(sink.target));
+    }
+    d.source = std::make_unique<JournalRecords>(*journal_);
+    PipeOptions options;
+    options.name = sink.name;
+    options.own_journal = journal_->id();
+    options.dead_letters.directory = config_.daemon.data_dir + "/dead-letters";
+    options.on_loss = [this, name = sink.name](const Loss& loss) {
+      LedgerEntry entry;
+      entry.wall_micros = env_.clock->wall_micros();
+      entry.kind = ledger_kind::kGap;
+      entry.from = loss.first;
+      entry.to = loss.last;
+      entry.text = "pipe " + name + ": " + loss.text;
+      TG_CHECK(state_.write_ledger(*journal_, std::move(entry)));
+      return journal_->sync();
+    };
+    d.pipe = std::make_unique<Pipe>(env_, std::move(options), *d.source, *positions_, *d.connector);
+    TG_CHECK(d.pipe->open());
+    d.thread = std::make_unique<PipeThread>(env_, *d.pipe);
+    deliveries_.push_back(std::move(d));
+  }
+  return {};
+}
+
+Status ReceiverDaemon::start_link() {
+  const LinkConfig& c = config_.link;
+  AirGapListenerOptions o;
+  o.listen = config_.listen;
+  o.answer_ok = c.profile.answer_ok;
+  o.answer_fail = c.profile.answer_fail;
+  o.user_timeout = c.user_timeout;
+  o.admit = [this](const std::string& peer) { return config_.allow.admits(peer); };
+  o.link.wire_limit = c.profile.frame_limit;
+  o.link.largest_part_total = c.largest_part;
+  o.link.ask = c.ask;
+  o.link.frame_stall = c.frame_stall;
+  o.link.beat = c.beat;
+  o.link.hold = c.hold;
+  committer_ = std::make_unique<JournalCommitter>(&loop_, journal_.get(), store_.get(), [this](Lsn) {
+    for (Delivery& d : deliveries_) d.thread->notify();
+  });
+  listener_ = std::make_unique<AirGapListener>(&loop_, store_.get(), committer_.get(), std::move(o),
+                                               [this](const RxNotice& n) { on_notice(n); });
+  return listener_->start();
+}
+
+Status ReceiverDaemon::start_control() {
+  control_ = std::make_unique<ControlServer>(
+      ControlOptions{config_.daemon.control, config_.daemon.control_socket},
+      [this] {
+        const std::lock_guard lock(report_mutex_);
+        return report_;
+      },
+      [this](const ControlCommand& command) { return operate(command); });
+  return control_->start();
+}
+
+int ReceiverDaemon::run() {
+  loop_.run();
+  sd_notify(0, "STATUS=stopped");
+  return exit_code_;
+}
+
+// ---- every second
+// ---------------------------------------------------------------------------------------------------
+
+void ReceiverDaemon::tick() {
+  const Nanos now = env_.clock->now();
+  if (journal_->head() != idle_marked_ && journal_->head() == journal_->durable_lsn())
+    if (journal_->mark_idle().ok()) idle_marked_ = journal_->head();
+  if (now - housekept_at_ >= kHousekeeping) keep_house();
+  refresh_report(now);
+  sd_notify(0, "WATCHDOG=1");
+  if (!stopping_) loop_.call_at(now + kTick, [this] { tick(); });
+}
+
+void ReceiverDaemon::keep_house() {
+  housekept_at_ = env_.clock->now();
+  const std::uint64_t duplicates = listener_->link().counters().duplicate_batches;
+  store_->count_duplicates(duplicates - std::exchange(duplicates_told_, duplicates));
+  if (const Status status = store_->maintain(); !status.ok()) log_warning("journal", status.error().text());
+  const auto freed = store_->apply_retention(env_.clock->wall_micros());
+  if (!freed.ok()) return log_warning("journal", "retention: " + freed.error().text());
+  if (*freed > 0) log_debug("journal", "released " + std::to_string(*freed) + " bytes that every sink has");
+}
+
+void ReceiverDaemon::on_notice(const RxNotice& notice) {
+  if (!notice.alarm) return log_info("link", notice.text);
+  log_error("link", notice.text);
+  if (!alarms_.empty() && alarms_.back().text == notice.text) return;
+  if (alarms_.size() >= 20) alarms_.erase(alarms_.begin());
+  alarms_.push_back({true, notice.text, env_.clock->wall_micros()});
+}
+
+// ---- stop
+// -----------------------------------------------------------------------------------------------------------
+
+void ReceiverDaemon::stop() {
+  loop_.post([this] { begin_stop(); });
+}
+
+void ReceiverDaemon::begin_stop() {
+  if (stopping_) return;
+  stopping_ = true;
+  log_info("receiver",
+           "stopping: the listener closes, the journal is synced, pipes finish what they deliver");
+  sd_notify(0, "STOPPING=1");
+  listener_->stop();
+  committer_.reset();  // waits for the sync under way
+  for (Delivery& d : deliveries_)
+    if (const Status status = d.thread->stop(kStopPipe); !status.ok())
+      log_warning("pipe",
+                  "stopped in mid-delivery, it is repeated after the start: " + status.error().text());
+  if (control_) control_->stop();
+  Status closed = journal_->sync();
+  if (closed.ok()) closed = journal_->close();
+  if (!closed.ok()) {
+    log_error("journal", "the clean mark could not be written: " + closed.error().text());
+    exit_code_ = 1;
+  }
+  log_info("receiver", "stopped at LSN " + std::to_string(journal_->durable_lsn()));
+  loop_.stop();
+}
+
+// ---- the operator's commands
+// ----------------------------------------------------------------------------------------
+
+ControlReply ReceiverDaemon::operate(const ControlCommand& command) {
+  auto reply = std::make_shared<std::promise<ControlReply>>();
+  auto future = reply->get_future();
+  loop_.post([this, command, reply] {
+    const auto id_argument = [&command](const char* name) {
+      const auto it = command.arguments.find(name);
+      Bytes bytes;
+      Id id;
+      if (it != command.arguments.end() && from_hex(it->second, &bytes) && bytes.size() == 16)
+        std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
+      return id;
+    };
+    if (command.verb == "adopt") {
+      const Id sender = id_argument("sender");
+      const Id journal = id_argument("journal");
+      if (sender.is_zero() || journal.is_zero())
+        return reply->set_value(
+            {false, "adopt needs sender=<32 hex digits> and journal=<32 hex digits> of the new box"});
+      const Status status = store_->approve(sender, journal);
+      if (!status.ok()) return reply->set_value({false, status.error().text()});
+      return reply->set_value({true, "journal " + journal.hex() + " may speak for sender " + sender.hex()});
+    }
+    if (command.verb == "start") {
+      const auto name = command.arguments.find("pipe");
+      for (Delivery& d : deliveries_)
+        if (name != command.arguments.end() && d.pipe->status().name == name->second) {
+          d.thread->start();
+          return reply->set_value({true, "pipe " + name->second + " starts"});
+        }
+      return reply->set_value({false, "start needs pipe=<name of a sink>"});
+    }
+    reply->set_value({false, "unknown command '" + command.verb + "': the receiver knows adopt, start"});
+  });
+  if (future.wait_for(std::chrono::seconds(5)) != std::future_status::ready)
+    return {false, "the daemon did not take the command within 5 s"};
+  return future.get();
+}
+
+}  // namespace tidegate

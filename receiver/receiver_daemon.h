@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// ReceiverDaemon: air-gap listener -> journal -> one pipe per sink, put together for a real machine.
+//
+// Threads: the loop's (link, appends, timers, signals), one that syncs, one per pipe, the control server's.
+// They meet in Journal, StreamState and Pipe::status (each safe for any thread) and in the report that the
+// loop's thread renews.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/asio_loop.h"
+#include "pipe/control/control_server.h"
+#include "pipe/control/status.h"
+#include "pipe/control/trend.h"
+#include "pipe/engine/pipe_thread.h"
+#include "pipe/stream/far_store.h"
+#include "pipe/stream/pipe_positions.h"
+#include "receiver/air_gap_listener.h"
+#include "receiver/journal_committer.h"
+#include "receiver/receiver_config.h"
+
+namespace tidegate {
+
+class ReceiverDaemon {
+ public:
+  ReceiverDaemon(Env env, ReceiverConfig config);
+  ~ReceiverDaemon();
+
+  // Opens everything; errors say what to do. Nothing is answered before it returns success.
+  Status start();
+  // Until SIGTERM or SIGINT, then the orderly stop: the listener closes, what was appended is synced, pipes
+  // finish the delivery under way (10 s each at most), the journal gets its clean mark. Returns the exit
+  // code: 0, or 1 when something could not be written.
+  int run();
+  void stop();  // as SIGTERM does; any thread
+
+ private:
+  struct Delivery {  // one sink and its pipe
+    std::unique_ptr<Connector> connector;
+    std::unique_ptr<RecordSource> source;
+    std::unique_ptr<Pipe> pipe;
+    std::unique_ptr<PipeThread> thread;  // last: uses the others
+  };
+  class Positions;
+
+  Status open_journal();
+  Status start_pipes();
+  Status start_link();
+  Status start_control();
+  void tick();
+  void keep_house();
+  void refresh_report(Nanos now);
+  void fill_streams(StatusReport& report) const;
+  void fill_senders(StatusReport& report, Nanos now) const;
+  void fill_pipes(StatusReport& report);
+  void fill_journal(StatusReport& report, Nanos now);
+  void fill_health(StatusReport& report) const;
+  void on_notice(const RxNotice& notice);
+  void begin_stop();
+  ControlReply operate(const ControlCommand& command);
+
+  Env env_;
+  ReceiverConfig config_;
+  AsioLoop loop_;
+  StreamState state_;
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<FarStore> store_;
+  std::unique_ptr<Positions> positions_;
+  std::unique_ptr<JournalCommitter> committer_;
+  std::unique_ptr<AirGapListener> listener_;
+  std::vector<Delivery> deliveries_;
+  std::unique_ptr<ControlServer> control_;
+  Nanos started_at_ = 0;
+  Nanos housekept_at_ = 0;
+  std::uint64_t duplicates_told_ = 0;
+  Lsn idle_marked_ = 0;
+  bool stopping_ = false;
+  int exit_code_ = 0;
+  Trend used_{60 * kSecond}, free_{60 * kSecond}, delivered_{10 * kSecond};
+  std::vector<StatusAlarm> alarms_;
+  mutable std::mutex report_mutex_;
+  StatusReport report_;
+};
+
+}  // namespace tidegate

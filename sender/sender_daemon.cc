@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sender/sender_daemon.h"
+
+#include <systemd/sd-daemon.h>
+
+#include <csignal>
+#include <future>
+
+#include "base/log.h"
+#include "pipe/control/process_figures.h"
+
+namespace tidegate {
+namespace {
+
+constexpr Nanos kTick = kSecond;
+constexpr Nanos kHousekeeping = 10 * kSecond;
+constexpr Nanos kStopSources = 10 * kSecond;
+constexpr Nanos kStopLink = 5 * kSecond;
+constexpr const char* kStreamLabel = "air-gap";
+
+}  // namespace
+
+SenderDaemon::SenderDaemon(Env env, SenderConfig config) : env_(env), config_(std::move(config)) {}
+SenderDaemon::~SenderDaemon() = default;
+
+// ---- start
+// ----------------------------------------------------------------------------------------------------------
+
+Status SenderDaemon::start() {
+  started_at_ = housekept_at_ = env_.clock->now();
+  TG_CHECK(open_journal());
+  connector_ =
+      std::make_unique<AirGapConnector>(&loop_, env_.clock, env_.random, store_.get(), connector_options(),
+                                        [this](const TxNotice& n) { on_notice(n); });
+  ingest_ = std::make_unique<Ingest>(env_, journal_.get(), config_.ingest,
+                                     [this](Lsn) { connector_->notify_batches(); });
+  TG_CHECK(start_sources());
+  TG_CHECK(start_control());
+  loop_.on_signal([this](int signal) {
+    if (signal != SIGHUP) begin_stop();
+  });
+  loop_.post([this] {
+    connector_->link().set_beat_source([this] { return beat_json(); });
+    connector_->start();
+    tick();
+  });
+  log_info("sender", "ready: journal " + journal_->id().hex() + " at LSN " +
+                         std::to_string(journal_->durable_lsn()) + ", link to " + config_.remote.text() +
+                         " with profile " + config_.link.profile.name);
+  sd_notify(0, "READY=1\nSTATUS=running");
+  return {};
+}
+
+Status SenderDaemon::open_journal() {
+  TG_CHECK(env_.files->make_dirs(config_.daemon.data_dir));
+  TG_TRY(journal_, Journal::open(env_, config_.daemon.journal, &state_));
+  const RecoveryReport& recovery = journal_->recovery();
+  if (recovery.torn_bytes > 0)
+    log_info("journal",
+             std::to_string(recovery.torn_bytes) + " bytes that were never synced are cut from the end");
+  for (const DamagedRange& range : recovery.damaged)
+    log_error("journal", "damaged: LSN " + std::to_string(range.first) + ".." + std::to_string(range.last) +
+                             " in " + range.segment + ": " + range.reason + "; a copy is in " +
+                             range.quarantine);
+  NearStoreOptions options;
+  options.sender_id = config_.sender_id;
+  options.window = config_.daemon.window;
+  options.gap_allowed = [declare = config_.declare_gaps](StreamId) { return declare; };
+  store_ = std::make_unique<NearStore>(env_, journal_.get(), &state_, std::move(options));
+  TG_CHECK(store_->recover());
+  if (store_->streams().empty()) {
+    TG_TRY(stream_, store_->create_stream(kStreamLabel, journal_->head() == 0 ? 0 : journal_->first_lsn()));
+  }
+  stream_ = store_->streams().back();
+  return {};
+}
+
+AirGapConnectorOptions SenderDaemon::connector_options() const {
+  const LinkConfig& c = config_.link;
+  AirGapConnectorOptions o;
+  o.remote = config_.remote;
+  o.connection.user_timeout = c.user_timeout;
+  o.connection.unsent_low_water = 64 << 10;
+  o.link.lanes = c.lanes;
+  o.link.window = c.window;
+  o.link.wire_limit = c.profile.frame_limit;
+  o.link.wrap = c.profile.e_language ? Wrap::kELanguage : Wrap::kNone;
+  o.link.answer_ok = c.profile.answer_ok;
+  o.link.answer_fail = c.profile.answer_fail;
+  o.link.ask = c.ask;
+  o.link.receiver_expected = config_.receiver_expected;
+  o.link.label = config_.daemon.instance;
+  o.link.codecs = kCodecsKnown;
+  o.link.largest_part_total = c.largest_part;
+  o.link.rate = c.profile.rate;
+  o.link.lowest_rate = c.profile.lowest_rate;
+  o.link.handshake_timeout = c.handshake_timeout;
+  o.link.answer_timeout_base = c.answer_timeout_base;
+  o.link.beat = c.beat;
+  o.link.quiet_min = c.quiet_min;
+  o.link.quiet_max = c.quiet_max;
+  return o;
+}
+
+Status SenderDaemon::start_sources() {
+  for (const auto& source : config_.http_sources) {
+    auto http = std::make_unique<InfluxHttpSource>(env_, ingest_.get(), source.name, source.options);
+    TG_CHECK(http->start());
+    log_info("source", source.name + " listens on " + source.options.listen.text());
+    sources_.push_back(std::move(http));
+  }
+  return {};
+}
+
+Status SenderDaemon::start_control() {
+  control_ = std::make_unique<ControlServer>(
+      ControlOptions{config_.daemon.control, config_.daemon.control_socket},
+      [this] {
+        const std::lock_guard lock(report_mutex_);
+        return report_;
+      },
+      [this](const ControlCommand& command) { return operate(command); });
+  return control_->start();
+}
+
+int SenderDaemon::run() {
+  loop_.run();
+  sd_notify(0, "STATUS=stopped");
+  return exit_code_;
+}
+
+// ---- every second
+// ---------------------------------------------------------------------------------------------------
+
+void SenderDaemon::tick() {
+  const Nanos now = env_.clock->now();
+  if (const Status status = store_->maintain(); !status.ok()) log_warning("journal", status.error().text());
+  if (journal_->head() !=
+      idle_marked_) {  // nothing new since the last second: leave a mark of what is durable
+    if (journal_->head() == journal_->durable_lsn())
+      if (journal_->mark_idle().ok()) idle_marked_ = journal_->head();
+  }
+  if (now - housekept_at_ >= kHousekeeping) keep_house(now);
+  refresh_report(now);
+  sd_notify(0, "WATCHDOG=1");
+  if (!stopping_) loop_.call_at(now + kTick, [this] { tick(); });
+}
+
+void SenderDaemon::keep_house(Nanos now) {
+  housekept_at_ = now;
+  const JournalSpace space = journal_->space();
+  if (space.quota != 0 && space.used > space.quota / 2) connector_->request_confirm();
+  const auto freed = store_->apply_retention(env_.clock->wall_micros());
+  if (!freed.ok()) return log_warning("journal", "retention: " + freed.error().text());
+  if (*freed > 0)
+    log_debug("journal", "released " + std::to_string(*freed) + " bytes that are confirmed outside");
+}
+
+void SenderDaemon::on_notice(const TxNotice& notice) {
+  if (!notice.alarm) return log_info("link", notice.text);
+  log_error("link", notice.text);
+  if (!alarms_.empty() && alarms_.back().text == notice.text) return;
+  if (alarms_.size() >= 20) alarms_.erase(alarms_.begin());
+  alarms_.push_back({true, notice.text, env_.clock->wall_micros()});
+}
+
+// ---- stop
+// -----------------------------------------------------------------------------------------------------------
+
+void SenderDaemon::stop() {
+  loop_.post([this] { begin_stop(); });
+}
+
+void SenderDaemon::begin_stop() {
+  if (stopping_) return;
+  stopping_ = true;
+  log_info("sender",
+           "stopping: sources finish their requests, the journal is synced, owed answers are waited for");
+  sd_notify(0, "STOPPING=1");
+  for (auto& source : sources_) source->stop(kStopSources);
+  ingest_->stop();
+  const auto finish = [this] {
+    if (control_) control_->stop();
+    Status closed = journal_->sync();
+    if (closed.ok()) closed = journal_->close();
+    if (!closed.ok()) {
+      log_error("journal", "the clean mark could not be written: " + closed.error().text());
+      exit_code_ = 1;
+    }
+    log_info("sender", "stopped at LSN " + std::to_string(journal_->durable_lsn()));
+    loop_.stop();
+  };
+  auto finished = std::make_shared<bool>(false);
+  const auto once = [finished, finish] {
+    if (!std::exchange(*finished, true)) finish();
+  };
+  connector_->stop(once);
+  loop_.call_at(loop_.now() + kStopLink, once);
+}
+
+// ---- the operator's commands
+// ----------------------------------------------------------------------------------------
+
+ControlReply SenderDaemon::operate(const ControlCommand& command) {
+  auto reply = std::make_shared<std::promise<ControlReply>>();
+  auto future = reply->get_future();
+  loop_.post([this, command, reply] {
+    if (command.verb == "gap") {
+      connector_->with_link([this](SenderLink& link, LinkNanos now) { link.declare_gap(stream_, now); });
+      return reply->set_value(
+          {true, "the gap of stream " + std::to_string(stream_) + " is declared at the next hello"});
+    }
+    if (command.verb == "fork") {
+      const auto base = command.arguments.find("base");
+      if (base == command.arguments.end() ||
+          base->second.find_first_not_of("0123456789") != std::string::npos || base->second.empty() ||
+          base->second.size() > 18)
+        return reply->set_value({false, "fork needs base=<sequence>: the last batch that both sides have"});
+      const Seq b = std::stoull(base->second);
+      connector_->with_link([this, b](SenderLink& link, LinkNanos now) { link.fork_at(stream_, b, now); });
+      return reply->set_value({true, "stream " + std::to_string(stream_) + " forks at " + base->second});
+    }
+    if (command.verb == "confirm") {
+      connector_->request_confirm();
+      return reply->set_value({true, "a proof of the confirmed position is asked for"});
+    }
+    reply->set_value({false, "unknown command '" + command.verb + "': the sender knows gap, fork, confirm"});
+  });
+  if (future.wait_for(std::chrono::seconds(5)) != std::future_status::ready)
+    return {false, "the daemon did not take the command within 5 s"};
+  return future.get();
+}
+
+}  // namespace tidegate

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// SenderDaemon: sources -> journal -> pass-through pipe -> air-gap connector, put together for a real
+// machine.
+//
+// Threads: the loop's (link, timers, signals), the ingest's (append, sync), each source's, the control
+// server's. They meet in Journal, StreamState, Ingest (each safe for any thread) and in the report that the
+// loop's thread renews every second.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/asio_loop.h"
+#include "pipe/control/control_server.h"
+#include "pipe/control/status.h"
+#include "pipe/control/trend.h"
+#include "pipe/stream/near_store.h"
+#include "sender/air_gap_connector.h"
+#include "sender/sender_config.h"
+
+namespace tidegate {
+
+class SenderDaemon {
+ public:
+  SenderDaemon(Env env, SenderConfig config);
+  ~SenderDaemon();
+
+  // Opens everything; errors say what to do. Nothing is served before it returns success.
+  Status start();
+  // Until SIGTERM or SIGINT, then the orderly stop: sources finish the requests they have, what waits is
+  // synced, answers that are owed are waited for (5 s), the journal gets its clean mark. Returns the exit
+  // code: 0, or 1 when something could not be written.
+  int run();
+  // As SIGTERM does. Any thread.
+  void stop();
+
+ private:
+  Status open_journal();
+  Status start_sources();
+  Status start_control();
+  AirGapConnectorOptions connector_options() const;
+  void tick();
+  void keep_house(Nanos now);
+  void refresh_report(Nanos now);
+  void fill_link(StatusReport& report) const;
+  void fill_streams(StatusReport& report, Nanos now);
+  void fill_journal(StatusReport& report, Nanos now);
+  void fill_health(StatusReport& report) const;
+  std::optional<std::int64_t> newest_event_at(Seq seq);
+  std::string beat_json();
+  void on_notice(const TxNotice& notice);
+  void begin_stop();
+  ControlReply operate(const ControlCommand& command);
+
+  Env env_;
+  SenderConfig config_;
+  AsioLoop loop_;
+  StreamState state_;
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<NearStore> store_;
+  std::unique_ptr<AirGapConnector> connector_;
+  std::unique_ptr<Ingest> ingest_;
+  std::vector<std::unique_ptr<InfluxHttpSource>> sources_;
+  std::unique_ptr<ControlServer> control_;
+  StreamId stream_ = 0;
+  Nanos started_at_ = 0;
+  Nanos housekept_at_ = 0;
+  Lsn idle_marked_ = 0;
+  bool stopping_ = false;
+  int exit_code_ = 0;
+  Trend used_{60 * kSecond}, free_{60 * kSecond}, sent_{10 * kSecond};
+  std::vector<StatusAlarm> alarms_;  // of the link, newest last, bounded
+  mutable std::mutex report_mutex_;
+  StatusReport report_;
+};
+
+}  // namespace tidegate
