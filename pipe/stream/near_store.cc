@@ -16,14 +16,6 @@ void NearStore::publish() {
   for (NearStream& stream : state_->near_streams()) published_[stream.id] = std::move(stream);
 }
 
-template <class N>
-Status NearStore::write(const N& note) {
-  TG_CHECK(journal_->append_note(static_cast<std::uint8_t>(N::kType), encode_note(note)));
-  TG_CHECK(journal_->sync());
-  publish();
-  return {};
-}
-
 Error NearStore::not_known(StreamId stream) const {
   return make_error(ErrorCode::kNotFound, "stream " + std::to_string(stream) + " of this journal");
 }

@@ -74,7 +74,12 @@ class NearStore final : public SenderStore {
 
  private:
   template <class N>
-  Status write(const N& note);  // append and sync, then publish
+  Status write(const N& note) {
+    TG_CHECK(journal_->append_note(static_cast<std::uint8_t>(N::kType), encode_note(note)));
+    TG_CHECK(journal_->sync());
+    publish();
+    return {};
+  }
   void publish();
   const NearStream* find(StreamId stream) const;
   // The published stream with the head as it is now.

@@ -141,6 +141,8 @@ void StreamState::on_near_note(NoteType type, ByteView body) {
       return fold<StreamCreatedNote>(body, apply);
     case NoteType::kStreamDropped:
       return fold<StreamDroppedNote>(body, apply);
+    case NoteType::kStreamClosed:
+      return fold<StreamClosedNote>(body, apply);
     case NoteType::kConfirmed:
       return fold<ConfirmedNote>(body, apply);
     case NoteType::kNearFork:
