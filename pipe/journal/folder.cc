@@ -159,8 +159,7 @@ Result<std::uint64_t> JournalFolder::end_of(std::size_t index) const {
     TG_TRY(const CheckpointMeta checkpoint, decode_checkpoint_meta(meta));
     return std::min(checkpoint.previous_end, segments_[index].bytes);
   }
-  return make_error(ErrorCode::kDamaged, "the segment does not say where the one before it ends")
-      .at_path(path(next.name));
+  return segments_[index].bytes;
 }
 
 // ---- the reserve ----

@@ -66,8 +66,8 @@ class JournalFolder {
   // Removes their files; already gone is as good. The first error, after all were tried.
   Status unlink(const std::vector<SegmentEntry>& segments);
 
-  // The end of what counts in segment `index`: where the next one says that it goes on. kDamaged where it
-  // cannot say.
+  // The end of what counts in segment `index`: where the next one says that it goes on. Where that cannot be
+  // read, the end of the file; the first LSN of the next one bounds it all the same.
   Result<std::uint64_t> end_of(std::size_t index) const;
 
   // Gives the reserve file up; true when that made room.

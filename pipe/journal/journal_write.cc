@@ -376,11 +376,11 @@ Result<std::uint64_t> Journal::Impl::trim(Lsn up_to) {
     TG_CHECK(folder.unlink({segments.begin(), segments.begin() + static_cast<std::ptrdiff_t>(kept)}));
   keep = note;
   // The state is written once more, so that it does not hang on the one checkpoint at the start of the
-  // segment.
-  const Bytes body = state->checkpoint();
-  TG_CHECK(make_room(guard, align_up(kRecordHeaderSize + kCheckpointMetaSize + body.size()), true));
+  // segment. Taken after make_room(), which may wait while others append.
+  TG_CHECK(make_room(guard, kRecordHeaderSize + kCheckpointMetaSize, true));
   TG_CHECK(write_small_record(RecordKind::kCheckpoint,
-                              encode_checkpoint_meta(new_checkpoint_meta(current().name.number, 0)), body));
+                              encode_checkpoint_meta(new_checkpoint_meta(current().name.number, 0)),
+                              state->checkpoint()));
   TG_CHECK(make_room(guard, kRecordHeaderSize + kNoteMetaSize + 16, true));
   TG_CHECK(write_small_record(RecordKind::kNote, encode_note_meta(kNoteMayDelete), encode_may_delete(note)));
   TG_CHECK(sync(guard));
