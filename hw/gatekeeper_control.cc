@@ -44,7 +44,7 @@ Status write_stats(const std::string& path, Emulator& emulator, FileSystem& file
 
 }  // namespace
 
-Result<std::unique_ptr<ControlServer>> ControlServer::open(ControlOptions options) {
+Result<std::unique_ptr<ControlServer>> ControlServer::open(GatekeeperControlOptions options) {
   std::unique_ptr<ControlServer> server(new ControlServer(std::move(options)));
   server->stdin_open_ = server->options_.use_stdin;
   sigset_t set;

@@ -13,7 +13,7 @@
 
 namespace tidegate {
 
-struct ControlOptions {
+struct GatekeeperControlOptions {
   std::string socket_path;   // empty: no socket
   bool use_stdin = false;    // answers go to stdout
   std::string stats_file;    // empty: none; otherwise the counters as JSON, written at the end and ...
@@ -24,7 +24,7 @@ class ControlServer {
  public:
   // Blocks SIGINT and SIGTERM for this thread and those it starts later, so open it before the emulator.
   // kIo, kInvalidArgument.
-  static Result<std::unique_ptr<ControlServer>> open(ControlOptions options);
+  static Result<std::unique_ptr<ControlServer>> open(GatekeeperControlOptions options);
   ~ControlServer();  // removes the socket
 
   // Returns after "quit", SIGINT or SIGTERM, or when the emulator has ended. kIo where the stats file cannot
@@ -38,14 +38,14 @@ class ControlServer {
     bool gone = false;
   };
 
-  explicit ControlServer(ControlOptions options) : options_(std::move(options)) {}
+  explicit ControlServer(GatekeeperControlOptions options) : options_(std::move(options)) {}
   void read_client(Client& client, Emulator& emulator);
   void read_stdin(Emulator& emulator);
   // Runs the complete lines of `pending` and gives each answer to `reply`.
   template <class Reply>
   void run_lines(std::string& pending, Emulator& emulator, Reply reply);
 
-  ControlOptions options_;
+  GatekeeperControlOptions options_;
   Fd listener_;
   Fd signals_;
   std::vector<std::unique_ptr<Client>> clients_;

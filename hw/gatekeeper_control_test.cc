@@ -75,7 +75,7 @@ class ControlTest : public EmulatorTest {
   }
 
   std::string folder_;
-  ControlOptions control_;
+  GatekeeperControlOptions control_;
   std::unique_ptr<ControlServer> server_;
   std::thread thread_;
   Status status_;

@@ -35,7 +35,7 @@ struct Flags {
   bool strict = false;
   GatekeeperFaults faults;
   std::string capture;
-  ControlOptions control;
+  GatekeeperControlOptions control;
 };
 
 void declare_rules(CLI::App& app, Flags& f) {
