@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "receiver/air_gap_listener.h"
 
+#include "base/crash_point.h"
+
 namespace tidegate {
 
 class AirGapListener::Peer : public ConnectionHandler {
@@ -11,6 +13,7 @@ class AirGapListener::Peer : public ConnectionHandler {
   // The reverse channel by type: one byte, one of two values, per call; ReceiverLink calls again only when
   // the last byte has been acknowledged, so a segment never carries two.
   void answer(Byte answer) {
+    crash_point("listener.before-answer");
     connection_->write({answer == Byte::kOk ? owner_->options_.answer_ok : owner_->options_.answer_fail});
   }
   void close() { connection_->close(false); }
@@ -110,6 +113,7 @@ void AirGapListener::act(RxAction& action) {
     }
     notices_({false, "a connection is closed: " + close->reason});
   } else if (auto* store = std::get_if<RxStore>(&action)) {
+    crash_point("listener.before-store");
     committer_->submit(std::move(store->request),
                        [this, alive = alive_, token = store->token](Status status) {
                          if (!*alive) return;

@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/real_env.h"
 #include "pipe/control/version.h"
@@ -29,6 +30,7 @@ int main(int argc, char** argv) {
     std::printf("%s: ok\n", path.c_str());
     return 0;
   }
+  tidegate::arm_crash_points();
   tidegate::log_to_stderr(tidegate::LogFormat::kAuto);
   tidegate::set_log_level(config->daemon.log_level);
   tidegate::ReceiverDaemon daemon(env, std::move(config).value());

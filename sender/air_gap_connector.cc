@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sender/air_gap_connector.h"
 
+#include "base/crash_point.h"
+
 namespace tidegate {
 
 class AirGapConnector::LaneConnection : public ConnectionHandler {
@@ -21,9 +23,12 @@ class AirGapConnector::LaneConnection : public ConnectionHandler {
     input([this](SenderLink& link, LinkNanos now) { link.on_connected(lane_, now); });
   }
   void on_bytes(ByteView bytes) override {
+    crash_point("link.answer-read");
     input([&](SenderLink& link, LinkNanos now) { link.on_bytes(lane_, bytes, now); });
   }
   void on_written() override {
+    crash_point("link.frame-sent");
+
     input([this](SenderLink& link, LinkNanos now) { link.on_written(lane_, now); });
   }
   void on_drained() override {}
