@@ -56,14 +56,13 @@ def rows_of(gw, producer):
     stream = (near.get("streams") or [{}])[0]
     pipe = (far.get("pipes") or [{}])[0]
     link = near.get("link") or {}
-    waiting = near.get("waiting") or {}
     return [
         ("values written by the plant", figure(producer.get("values", 0))),
         ("sender", f"{link.get('state', 'down')} {link.get('message', '')}"[:40]),
         ("  batches  head / answered / proven", f"{stream.get('head', '-')} / {stream.get('soft', '-')} / {stream.get('confirmed', '-')}"),
-        ("  waiting for the link", f"{figure(waiting.get('batches'))} batches, {figure(waiting.get('bytes'), 'B')}"),
+        ("  waiting for the link", f"{figure(near.get('waiting_batches'))} batches, {figure(near.get('waiting_bytes'), 'B')}"),
         ("receiver", "up" if far else "down"),
-        ("  batches stored / delivered", f"{(far.get('journal') or {}).get('durable', '-')} / {pipe.get('position', '-')}"),
+        ("  batches stored / delivered", f"{far.get('journal_durable', '-')} / {pipe.get('position', '-')}"),
         ("  values delivered", figure(pipe.get("delivered_values"))),
         ("  newest value outside is old", age((far or {}).get("newest_outside_age_s"))),
     ]

@@ -192,8 +192,8 @@ class Gateway:
             return False
         head = sum(s["head"] for s in near["streams"])
         stored = sum(s["confirmed"] for s in far["streams"])
-        delivered = all(p["position"] == far["journal"]["durable"] for p in far["pipes"])
-        return near["waiting"]["batches"] == 0 and stored >= head and delivered
+        delivered = all(p["position"] == far["journal_durable"] for p in far["pipes"])
+        return near["waiting_batches"] == 0 and stored >= head and delivered
 
     def wait_settled(self, limit):
         return wait_until(self.settled, limit, "not everything was delivered")
