@@ -79,6 +79,12 @@ Status JournalFolder::load() {
   }
   // A process that died between the renaming and this sync leaves a name that a power cut would take back.
   TG_CHECK(env_.files->sync_dir(directory_));
+  TG_CHECK(look());
+  has_reserve_ = env_.files->exists(reserve_path());
+  return {};
+}
+
+Status JournalFolder::look() {
   TG_TRY(const std::vector<SegmentName> found, list_segment_names(*env_.files, directory_));
   segments_.clear();
   used_ = 0;
@@ -88,7 +94,6 @@ Status JournalFolder::load() {
     segments_.push_back({name, bytes, {}});
     used_ += bytes;
   }
-  has_reserve_ = env_.files->exists(reserve_path());
   return {};
 }
 

@@ -53,6 +53,8 @@ class JournalFolder {
   // Finds the segments and their sizes, makes their names durable, removes what never became visible. Reads
   // no content.
   Status load();
+  // Only finds them: for looking at a journal that another process may be writing.
+  Status look();
   const std::vector<SegmentEntry>& segments() const { return segments_; }
   std::vector<SegmentEntry>& segments() { return segments_; }
   std::uint64_t used() const { return used_; }

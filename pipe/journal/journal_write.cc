@@ -328,6 +328,7 @@ Status Journal::Impl::sync(std::unique_lock<std::mutex>& guard) {
     synced = records;
     publish(lsn);
   }
+  publish_if_all_synced();  // a failed write has made everything durable in a new segment
   return {};
 }
 

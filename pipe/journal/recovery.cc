@@ -43,13 +43,13 @@ Status JournalRecovery::run() {
   }
   const std::size_t damaged_before = report_.damaged.size();
   j_.totals = SegmentTotals{};
-  TG_CHECK(replay_segment(last, std::min(survey.known_durable, survey.cut), true));
-  if (survey.known_durable > folder_.segments()[last].bytes && !bad_)
+  TG_CHECK(replay_segment(last, std::min(survey.evidence.bytes, survey.cut), true));
+  if (survey.evidence.bytes > folder_.segments()[last].bytes && !bad_)
     bad_ = BadRange{replayed_to_, replayed_to_, "the file is shorter than what was synced"};
-  if (bad_ || expected_ <= survey.known_lsn) {
+  if (bad_ || expected_ <= survey.evidence.lsn) {
     // Nothing in the file tells how many batches it held: no more than one for every 16 bytes (its hash).
-    const Lsn most = bad_ && !survey.any_header ? (bad_->to - bad_->from) / kIdSize : 0;
-    close_damage(std::max(expected_ + most, survey.known_lsn + 1),
+    const Lsn most = bad_ && !survey.evidence.any_header ? (bad_->to - bad_->from) / kIdSize : 0;
+    close_damage(std::max(expected_ + most, survey.evidence.lsn + 1),
                  folder_.path(folder_.segments()[last].name));
   }
   if (!restored_) {
@@ -83,35 +83,24 @@ Result<JournalRecovery::Survey> JournalRecovery::survey_last() {
   const SegmentEntry& last = folder_.segments().back();
   TG_TRY(const auto file, folder_.open_for_reading(last.name));
   Survey out;
-  // A visible segment was synced with its checkpoint: damage at its start is never a torn write.
-  out.known_durable = kSegmentHeaderSize + 1;
   // First all evidence: it may stand behind the damage that it speaks of.
-  for (int pass = 0; pass < 2; ++pass) {
-    SegmentScanner scanner(*file, folder_.seed(last.name),
-                           std::min<std::uint64_t>(kSegmentHeaderSize, last.bytes), last.bytes);
-    out.cut = last.bytes;
-    for (;;) {
-      TG_TRY(const std::optional<ScanItem> item, scanner.next());
-      if (!item) break;
-      if (pass == 0) {
-        if (!item->has_header) continue;
-        out.any_header = true;
-        out.known_durable = std::max(out.known_durable, item->header.durable_bytes);
-        out.known_lsn = std::max(out.known_lsn, item->header.durable_lsn);
-        continue;
-      }
-      if (!item->good) {
-        if (item->offset < out.known_durable || planted(Planted::kTornTailKept)) continue;
-        out.cut = item->offset;
-        break;
-      }
-      out.footer = out.footer || item->header.is(RecordKind::kFooter);
-      out.clean = item->header.is(RecordKind::kSyncMark) && (item->header.flags & kFlagClean) != 0;
-      if (item->offset >= out.known_durable && !is_bookkeeping(item->header)) ++out.tail_records;
+  TG_TRY(out.evidence, find_evidence(*file, folder_.seed(last.name), last.bytes));
+  if (planted(Planted::kDamageCutAsTorn)) out.evidence = {};
+  out.cut = last.bytes;
+  SegmentScanner scanner(*file, folder_.seed(last.name),
+                         std::min<std::uint64_t>(kSegmentHeaderSize, last.bytes), last.bytes);
+  for (;;) {
+    TG_TRY(const std::optional<ScanItem> item, scanner.next());
+    if (!item) return out;
+    if (!item->good) {
+      if (item->offset < out.evidence.bytes || planted(Planted::kTornTailKept)) continue;
+      out.cut = item->offset;
+      return out;
     }
-    if (planted(Planted::kDamageCutAsTorn)) out.known_durable = out.known_lsn = 0;
+    out.footer = out.footer || item->header.is(RecordKind::kFooter);
+    out.clean = item->header.is(RecordKind::kSyncMark) && (item->header.flags & kFlagClean) != 0;
+    if (item->offset >= out.evidence.bytes && !is_bookkeeping(item->header)) ++out.tail_records;
   }
-  return out;
 }
 
 Result<bool> JournalRecovery::opens_with_checkpoint(std::size_t index) {
@@ -321,7 +310,7 @@ Status JournalRecovery::continue_last(const Survey& survey, const Tail& tail) {
   const SegmentEntry& last = folder_.segments().back();
   TG_TRY(j_.file, j_.env.files->open(folder_.path(last.name), OpenMode::kReadWrite));
   j_.seed = folder_.seed(last.name);
-  j_.durable_bytes = std::min(survey.known_durable, survey.cut);
+  j_.durable_bytes = std::min(survey.evidence.bytes, survey.cut);
   j_.offset = j_.durable_bytes;
   if (planted(Planted::kNoResyncAtOpen)) {
     TG_CHECK(replay_tail(tail.records));
@@ -345,7 +334,7 @@ Status JournalRecovery::continue_last(const Survey& survey, const Tail& tail) {
 
 Result<JournalRecovery::Tail> JournalRecovery::read_tail(const Survey& survey) {
   SegmentScanner scanner(*replayed_, folder_.seed(folder_.segments().back().name),
-                         std::max(survey.known_durable, replayed_to_), survey.cut);
+                         std::max(survey.evidence.bytes, replayed_to_), survey.cut);
   Tail out;
   out.last_lsn = expected_ - 1;
   for (;;) {
@@ -369,7 +358,7 @@ Status JournalRecovery::move_tail(const Survey& survey, const Tail& tail) {
   NewSegment segment;
   segment.name = {folder_.segments().back().name.number + 1, expected_};
   segment.birth = j_.identity.birth;
-  segment.previous_end = std::max(std::min(survey.known_durable, survey.cut), replayed_to_);
+  segment.previous_end = std::max(std::min(survey.evidence.bytes, survey.cut), replayed_to_);
   segment.checkpoint = j_.new_checkpoint_meta(segment.name.number, segment.previous_end);
   segment.state = state_.checkpoint();
   segment.tail = {tail.records};

@@ -24,12 +24,10 @@ class JournalRecovery {
   Status run();
 
  private:
-  struct Survey {                     // of the last segment, before anything of it is believed
-    std::uint64_t known_durable = 0;  // bytes
-    Lsn known_lsn = 0;
+  struct Survey {  // of the last segment, before anything of it is believed
+    DurableEvidence evidence;
     std::uint64_t cut = 0;  // what stands here and behind is torn
     std::uint64_t tail_records = 0;
-    bool any_header = false;
     bool footer = false;
     bool clean = false;
   };

@@ -203,4 +203,19 @@ Result<Bytes> SegmentScanner::payload(const ScanItem& item) {
   return part(item.offset + item.header.payload_offset(), item.header.payload_size);
 }
 
+Result<DurableEvidence> find_evidence(File& file, std::uint32_t seed, std::uint64_t size) {
+  DurableEvidence out;
+  // A visible segment was synced with its checkpoint: damage at its start is never a torn write.
+  out.bytes = kSegmentHeaderSize + 1;
+  SegmentScanner scanner(file, seed, std::min<std::uint64_t>(kSegmentHeaderSize, size), size);
+  for (;;) {
+    TG_TRY(const std::optional<ScanItem> item, scanner.next());
+    if (!item) return out;
+    if (!item->has_header) continue;
+    out.any_header = true;
+    out.bytes = std::max(out.bytes, item->header.durable_bytes);
+    out.lsn = std::max(out.lsn, item->header.durable_lsn);
+  }
+}
+
 }  // namespace tidegate

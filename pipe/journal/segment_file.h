@@ -91,4 +91,13 @@ class SegmentScanner {
   ScanCheck check_;
 };
 
+// What the readable headers of a segment say about how much of it was synced.
+struct DurableEvidence {
+  // Damage that starts before this byte is damage, behind it a torn write.
+  std::uint64_t bytes = 0;
+  Lsn lsn = 0;
+  bool any_header = false;
+};
+Result<DurableEvidence> find_evidence(File& file, std::uint32_t seed, std::uint64_t size);
+
 }  // namespace tidegate
