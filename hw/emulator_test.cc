@@ -244,8 +244,9 @@ class EmulatorRateTest : public EmulatorTest, public testing::WithParamInterface
     start();
     inner_ = client();
     outer_ = receiver();
+    const Bytes whole = frame(kTotal - 8);
     const Nanos begin = monotonic_now();
-    std::thread writer([this] { inner_.write(frame(kTotal - 8)); });
+    std::thread writer([&] { inner_.write(whole); });
     EXPECT_EQ(outer_.read(kTotal).size(), kTotal);
     const Nanos taken = monotonic_now() - begin - options_.profile.delay_forward;
     writer.join();
