@@ -23,7 +23,9 @@ class PutFields {
 
   template <class T>
   void operator()(const T& v) {
-    if constexpr (std::is_same_v<T, Bytes16>)
+    if constexpr (requires { v.save(*this); })
+      v.save(*this);
+    else if constexpr (std::is_same_v<T, Bytes16>)
       writer_.bytes(v.view());
     else if constexpr (std::is_same_v<T, std::string>)
       writer_.str32(v);
@@ -53,7 +55,9 @@ class GetFields {
 
   template <class T>
   void operator()(T& v) {
-    if constexpr (std::is_same_v<T, Bytes16>)
+    if constexpr (requires { v.load(*this); })
+      v.load(*this);
+    else if constexpr (std::is_same_v<T, Bytes16>)
       v = read16(reader_);
     else if constexpr (std::is_same_v<T, std::string>)
       v = std::string(as_text(text()));

@@ -117,6 +117,16 @@ void FarFold::apply(const FarEndNote& note, Lsn head) {
   changed(note.journal, note.stream, head + 1);
 }
 
+// Trimmed records are the oldest: what they hold comes behind what was kept before.
+void FarFold::apply(const FarChainsNote& note, Lsn) {
+  if (find(note.journal, note.stream) == nullptr) return;
+  Stream& stream = stream_of(note.journal, note.stream);
+  note.chains.for_each([&](Seq n, const Hash128& chain) {
+    if (n <= stream.now.position) stream.kept.push(n, chain);
+  });
+  stream.kept.drop_below(window_start(stream));
+}
+
 void FarFold::apply(const FarApproveNote& note, Lsn) {
   approved_[note.journal] = note.sender;
 }
@@ -218,6 +228,11 @@ std::optional<Hash128> FarFold::chain(const Id& journal, StreamId id, Seq n) con
   return std::nullopt;
 }
 
+Seq FarFold::kept_to(const Id& journal, StreamId id) const {
+  const Stream* s = find(journal, id);
+  return s == nullptr ? 0 : s->kept.last();
+}
+
 std::vector<std::variant<FarForkNote, FarGapNote>> FarFold::owed_events() const {
   std::vector<std::variant<FarForkNote, FarGapNote>> out;
   for (const auto& [journal, source] : sources_) {
@@ -227,16 +242,6 @@ std::vector<std::variant<FarForkNote, FarGapNote>> FarFold::owed_events() const 
     }
   }
   return out;
-}
-
-void FarFold::keep_chains(const Id& journal, StreamId id, const ChainRuns& chains) {
-  if (find(journal, id) == nullptr) return;
-  Stream& stream = stream_of(journal, id);
-  // Victims are the oldest records: what they hold comes behind what earlier victims held.
-  chains.for_each([&](Seq n, const Hash128& chain) {
-    if (n <= stream.now.position) stream.kept.push(n, chain);
-  });
-  stream.kept.drop_below(window_start(stream));
 }
 
 }  // namespace tidegate

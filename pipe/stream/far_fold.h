@@ -78,6 +78,7 @@ class FarFold {
   void apply(const FarGapNote& note, Lsn head);
   void apply(const FarEndNote& note, Lsn head);
   void apply(const FarApproveNote& note, Lsn head);
+  void apply(const FarChainsNote& note, Lsn head);
 
   // Changes so far; synced_to(count) says that these are synced.
   std::uint64_t changes() const { return changes_; }
@@ -95,12 +96,10 @@ class FarFold {
   std::optional<FarStreamView> stream(const Id& journal, StreamId id) const;
   // chain(n) of the line, when it is in memory: appended, not only durable.
   std::optional<Hash128> chain(const Id& journal, StreamId id, Seq n) const;
+  // Chains of trimmed records up to this number are in the checkpoints.
+  Seq kept_to(const Id& journal, StreamId id) const;
   // Forks and gaps whose event for the sinks has not been appended: a crash came between.
   std::vector<std::variant<FarForkNote, FarGapNote>> owed_events() const;
-
-  // Chains that only records about to be trimmed hold go into every checkpoint from now on, while n >=
-  // position - 65,536.
-  void keep_chains(const Id& journal, StreamId id, const ChainRuns& chains);
 
   void save(stream_codec::PutFields& put) const;
   void load(stream_codec::GetFields& get);

@@ -270,24 +270,4 @@ Status FarStore::maintain() {
   return {};
 }
 
-// ---- retention
-// ------------------------------------------------------------------------------------------------------
-
-Result<Lsn> FarStore::releasable_lsn(std::int64_t now_wall_micros) const {
-  std::optional<Lsn> least;
-  for (const auto& [name, position] : state_->pipe_positions()) {
-    if (options_.holding_pipes.contains(name)) least = std::min(least.value_or(position.lsn), position.lsn);
-  }
-  return releasable(*journal_, least.value_or(0), now_wall_micros, options_.window);
-}
-
-Result<std::uint64_t> FarStore::apply_retention(std::int64_t now_wall_micros) {
-  TG_TRY(const Lsn up_to, releasable_lsn(now_wall_micros));
-  if (up_to < journal_->first_lsn()) return std::uint64_t{0};
-  // LINK.md: chains are kept for n >= position - 65,536, whatever happens to their records.
-  TG_TRY(const auto held, chains_.held_up_to(up_to));
-  for (const auto& [key, chains] : held) state_->keep_chains(key.first, key.second, chains);
-  return journal_->trim(up_to);
-}
-
 }  // namespace tidegate

@@ -23,8 +23,7 @@ struct FarStoreOptions {
   std::uint64_t decode_limit = 64ULL << 20;
   bool accept_new_senders = true;    // a sender id never seen
   bool accept_new_journals = false;  // a new journal of a known sender, when the old one is silent
-  SafetyWindow window;
-  std::set<std::string> holding_pipes;    // local pipes whose positions pin data
+  RetentionPolicy retention;
   std::string event_source = "tidegate";  // source of the gap and fork events made here
 };
 
@@ -54,8 +53,12 @@ class FarStore final : public ReceiverStore {
   // Has the batch been here before (LINK.md R14)? Pipes deliver such records to nothing.
   bool is_loop(const RecordMeta& meta) const;
 
-  Result<Lsn> releasable_lsn(std::int64_t now_wall_micros) const;
-  Result<std::uint64_t> apply_retention(std::int64_t now_wall_micros);
+  Result<Lsn> releasable_lsn(std::int64_t now_wall_micros) const {
+    return tidegate::releasable_lsn(*journal_, *state_, options_.retention, now_wall_micros);
+  }
+  Result<std::uint64_t> apply_retention(std::int64_t now_wall_micros) {
+    return tidegate::apply_retention(*journal_, *state_, options_.retention, now_wall_micros);
+  }
 
   // ---- ReceiverStore
   Id receiver_id() const override { return options_.receiver_id; }

@@ -4,39 +4,6 @@
 namespace tidegate {
 namespace {
 
-const Id kSender = id_of(0xA1);
-const Id kJournal = id_of(0x77);
-constexpr StreamId kStream = 3;
-
-// What a sender of one stream says, with the true chains beside it.
-struct FakeSender {
-  std::vector<Hash128> hashes;  // of seq 1, 2, ...
-  std::vector<Hash128> chains{chain_zero(kJournal, kStream)};
-  std::vector<Batch> batches;
-  std::uint32_t generation = 1;
-
-  Seq head() const { return batches.size(); }
-  void add(std::uint64_t content) {
-    batches.push_back(batch_of(content));
-    hashes.push_back(batches.back().hash);
-    chains.push_back(chain_next(chains.back(), head(), hashes.back()));
-  }
-  void cut(Seq base) { batches.resize(base), hashes.resize(base), chains.resize(base + 1); }
-  StoreBatches frame(Seq first, Seq last, std::uint32_t skip = 0) const {
-    const std::vector<Batch> part(batches.begin() + static_cast<long>(first) - 1,
-                                  batches.begin() + static_cast<long>(last));
-    Container container = container_of(part, Codec::kZstd);
-    StoreBatches out{kJournal, kStream, generation, first, chains[first - 1]};
-    for (const Batch& batch : part) out.hashes.push_back(batch.hash);
-    out.hops = {kJournal};
-    out.skip = skip;
-    out.codec = container.codec;
-    out.decoded_size = container.decoded_size;
-    out.container = std::move(container.bytes);
-    return out;
-  }
-};
-
 struct FarStoreTest : testing::Test {
   void SetUp() override {
     TG_OK(box.open());
@@ -180,8 +147,8 @@ TEST_F(FarStoreTest, ChainsAreKeptOverRollsRestartsForksAndGaps) {
 }
 
 TEST_F(FarStoreTest, PositionsAndChainsSurviveAnEmptyJournal) {
-  box.far_options.holding_pipes = {"db"};
-  box.far_options.window = {0, 0};
+  box.far_options.retention.holding_pipes = {"db"};
+  box.far_options.retention.window = {0, 0};
   TG_OK(box.reopen());
   send(1500);
   fork_at(1400);
@@ -207,8 +174,8 @@ TEST_F(FarStoreTest, PositionsAndChainsSurviveAnEmptyJournal) {
 }
 
 TEST_F(FarStoreTest, AllDeliveredDataButTheNewestSegmentMayGo) {
-  box.far_options.holding_pipes = {"db"};
-  box.far_options.window = {0, 0};
+  box.far_options.retention.holding_pipes = {"db"};
+  box.far_options.retention.window = {0, 0};
   TG_OK(box.reopen());
   send(1500);
   EXPECT_EQ(*box.far->releasable_lsn(box.wall()), 0U);

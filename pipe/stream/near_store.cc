@@ -281,37 +281,4 @@ Status NearStore::maintain() {
   return {};
 }
 
-// ---- retention
-// ------------------------------------------------------------------------------------------------------
-
-Result<Lsn> NearStore::pinned() const {
-  std::optional<Lsn> least;
-  const auto pin = [&](Lsn lsn) { least = std::min(least.value_or(lsn), lsn); };
-  for (const auto& [id, stream] : published_) {
-    if (stream.finished()) {
-      pin(journal_->durable_lsn());
-    } else if (options_.is_essential(id)) {
-      pin(stream.lsn_of(stream.confirmed));
-    }
-  }
-  for (const auto& [name, position] : state_->pipe_positions()) {
-    if (options_.holding_pipes.contains(name)) pin(position.lsn);
-  }
-  return least.value_or(0);  // nobody reads it: it is kept until somebody says otherwise
-}
-
-Result<Lsn> NearStore::releasable_lsn(std::int64_t now_wall_micros) const {
-  TG_TRY(const Lsn limit, pinned());
-  return releasable(*journal_, limit, now_wall_micros, options_.window);
-}
-
-Result<std::uint64_t> NearStore::apply_retention(std::int64_t now_wall_micros) {
-  TG_TRY(const Lsn up_to, releasable_lsn(now_wall_micros));
-  const Lsn first = journal_->first_lsn();
-  if (up_to < first) return std::uint64_t{0};
-  const SpanContent gone = content_of(*journal_, first, up_to);
-  TG_CHECK(write(TrimSpan{first, up_to, gone.events, gone.time_min, gone.time_max}));
-  return journal_->trim(up_to);
-}
-
 }  // namespace tidegate

@@ -20,9 +20,7 @@ namespace tidegate {
 struct NearStoreOptions {
   Id sender_id;
   PackOptions pack;
-  SafetyWindow window;
-  std::set<std::string> holding_pipes;  // local pipes whose positions pin data; the others do not
-  std::function<bool(StreamId)> is_essential = [](StreamId) { return true; };  // does the stream pin data?
+  RetentionPolicy retention;
   std::function<bool(StreamId)> gap_allowed = [](StreamId) { return false; };  // policy on_gap: declare
 };
 
@@ -48,8 +46,12 @@ class NearStore final : public SenderStore {
   Status maintain();
 
   // What may go now, and letting it go. Returns the bytes freed.
-  Result<Lsn> releasable_lsn(std::int64_t now_wall_micros) const;
-  Result<std::uint64_t> apply_retention(std::int64_t now_wall_micros);
+  Result<Lsn> releasable_lsn(std::int64_t now_wall_micros) const {
+    return tidegate::releasable_lsn(*journal_, *state_, options_.retention, now_wall_micros);
+  }
+  Result<std::uint64_t> apply_retention(std::int64_t now_wall_micros) {
+    return tidegate::apply_retention(*journal_, *state_, options_.retention, now_wall_micros);
+  }
 
   // ---- SenderStore
   Id sender_id() const override { return options_.sender_id; }
@@ -90,7 +92,6 @@ class NearStore final : public SenderStore {
   Status note_damage(const DamagedRange& range);
   Status replace_lost(const NearStream& lost);
   Status tell_replaced(const NearStream& lost, const LsnRange& damage, StreamId heir);
-  Result<Lsn> pinned() const;
   MissingRange describe(const NearStream& stream, Seq from, Seq to, GapReason reason) const;
   Error not_known(StreamId stream) const;
 

@@ -86,7 +86,7 @@ TEST_F(NearStoreTest, NumbersOfDroppedStreamsAreNeverUsedAgain) {
 }
 
 TEST_F(NearStoreTest, ChainsAreKnownAtEveryNumberOverRollsRestartsAndTrims) {
-  box.near_options.window = {0, 0};
+  box.near_options.retention.window = {0, 0};
   TG_OK(box.reopen());
   create(1);
   TG_OK(box.fill(0, 1500));
@@ -279,7 +279,7 @@ struct RetentionTest : NearStoreTest {
   static constexpr std::int64_t kHour = 3'600'000'000;
   void prepare(std::uint64_t quota, std::int64_t hours) {
     box.options.quota_bytes = quota;
-    box.near_options.window = {hours * kHour, 20};
+    box.near_options.retention.window = {hours * kHour, 20};
     TG_OK(box.reopen());
     create(1);
     TG_OK(box.fill(0, 2000));
@@ -315,14 +315,14 @@ TEST_F(RetentionTest, AShareOfTheQuotaEndsTheWindowSooner) {
 }
 
 TEST_F(RetentionTest, NothingIsReleasedWhenNobodyReads) {
-  box.near_options.window = {0, 0};
+  box.near_options.retention.window = {0, 0};
   TG_OK(box.reopen());
   TG_OK(box.fill(0, 1000));
   EXPECT_EQ(*box.near->releasable_lsn(box.wall() + 1000 * kHour), 0U);
 }
 
 TEST_F(RetentionTest, AHoldingLocalPipePins) {
-  box.near_options.holding_pipes = {"archive"};
+  box.near_options.retention.holding_pipes = {"archive"};
   prepare(0, 0);
   TG_OK(box.near->set_confirmed(stream, 2000));
   TG_OK(PipePositions(box.journal.get(), box.state.get()).set("archive", 10, {}));

@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "pipe/journal/journal.h"
+#include "pipe/stream/chain_runs.h"
 #include "pipe/stream/codec.h"
 #include "protocol/native/format.h"
 
@@ -37,6 +38,7 @@ enum class NoteType : std::uint8_t {
   kFarGap = 35,
   kFarEnd = 36,
   kFarApprove = 37,
+  kFarChains = 38,
   // both
   kPipePosition = 48,
   kPipeDropped = 49,
@@ -206,6 +208,19 @@ struct FarApproveNote {  // an operator lets this journal speak for the sender
   static constexpr auto fields() {
     using N = FarApproveNote;
     return std::tuple(&N::sender, &N::journal);
+  }
+};
+
+// Chains whose records are about to be trimmed; they go into every checkpoint from now on, while n >=
+// position - 65,536. At most kChainWindow of them: 1 MiB.
+struct FarChainsNote {
+  static constexpr NoteType kType = NoteType::kFarChains;
+  Id journal;
+  StreamId stream = 0;
+  ChainRuns chains;
+  static constexpr auto fields() {
+    using N = FarChainsNote;
+    return std::tuple(&N::journal, &N::stream, &N::chains);
   }
 };
 

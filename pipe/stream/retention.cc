@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "pipe/stream/far_chains.h"
+
 namespace tidegate {
 namespace {
 
@@ -35,6 +37,49 @@ Result<Lsn> releasable(const Journal& journal, Lsn pinned, std::int64_t now_wall
     if (it->first_lsn <= pinned) delivered_behind += it->bytes;
   }
   return Lsn{0};
+}
+
+Lsn pinned_lsn(const Journal& journal, const StreamState& state, const RetentionPolicy& policy) {
+  std::optional<Lsn> least;
+  const auto pin = [&](Lsn lsn) { least = std::min(least.value_or(lsn), lsn); };
+  for (const NearStream& stream : state.near_streams()) {
+    if (stream.finished()) {
+      pin(journal.durable_lsn());
+    } else if (policy.is_essential(stream.id)) {
+      pin(stream.lsn_of(stream.confirmed));
+    }
+  }
+  for (const auto& [name, position] : state.pipe_positions()) {
+    if (policy.holding_pipes.contains(name)) pin(position.lsn);
+  }
+  return least.value_or(0);
+}
+
+Result<Lsn> releasable_lsn(const Journal& journal, const StreamState& state, const RetentionPolicy& policy,
+                           std::int64_t now_wall_micros) {
+  return releasable(journal, pinned_lsn(journal, state, policy), now_wall_micros, policy.window);
+}
+
+Result<std::uint64_t> apply_retention(Journal& journal, const StreamState& state,
+                                      const RetentionPolicy& policy, std::int64_t now_wall_micros) {
+  TG_TRY(const Lsn up_to, releasable_lsn(journal, state, policy, now_wall_micros));
+  const Lsn first = journal.first_lsn();
+  if (up_to < first) return std::uint64_t{0};
+  // LINK.md: chains are kept for n >= position - 65,536, whatever happens to their records.
+  TG_TRY(const auto held, FarChains(&journal, &state).held_up_to(up_to));
+  for (const auto& [key, chains] : held) {
+    FarChainsNote note{key.first, key.second, chains};
+    note.chains.drop_below(state.far_kept_to(key.first, key.second) + 1);
+    if (note.chains.empty()) continue;
+    TG_CHECK(journal.append_note(static_cast<std::uint8_t>(NoteType::kFarChains), encode_note(note)));
+  }
+  if (!state.near_streams().empty()) {
+    const SpanContent gone = content_of(journal, first, up_to);
+    TG_CHECK(
+        journal.append_note(static_cast<std::uint8_t>(NoteType::kTrimSpan),
+                            encode_note(TrimSpan{first, up_to, gone.events, gone.time_min, gone.time_max})));
+  }
+  return journal.trim(up_to);
 }
 
 SpanContent content_of(const Journal& journal, Lsn from, Lsn up_to) {

@@ -5,7 +5,10 @@
 // segments go, so the unit of both is the segment; the newest segment never goes.
 #pragma once
 
-#include "pipe/journal/journal.h"
+#include <functional>
+#include <set>
+
+#include "pipe/stream/stream_state.h"
 
 namespace tidegate {
 
@@ -17,6 +20,24 @@ struct SafetyWindow {
 // The last LSN of the newest segment that may go; 0: none may. `pinned`: last LSN that nobody needs any more.
 Result<Lsn> releasable(const Journal& journal, Lsn pinned, std::int64_t now_wall_micros,
                        const SafetyWindow& window);
+
+struct RetentionPolicy {
+  SafetyWindow window;
+  std::set<std::string> holding_pipes;  // local pipes whose positions pin data; the others do not
+  // Does this stream of our own pin what is not confirmed?
+  std::function<bool(StreamId)> is_essential = [](StreamId) { return true; };
+};
+
+// The last LSN that no essential stream and no holding pipe needs any more; 0 where there is neither: data
+// that nobody reads is kept until somebody says otherwise. A holding pipe without a position (never started)
+// pins nothing.
+Lsn pinned_lsn(const Journal& journal, const StreamState& state, const RetentionPolicy& policy);
+Result<Lsn> releasable_lsn(const Journal& journal, const StreamState& state, const RetentionPolicy& policy,
+                           std::int64_t now_wall_micros);
+// Trims what may go, and keeps of it what must outlive it: far chains, and what a gap would have to say.
+// Returns the bytes freed. The one way to trim a journal that has streams.
+Result<std::uint64_t> apply_retention(Journal& journal, const StreamState& state,
+                                      const RetentionPolicy& policy, std::int64_t now_wall_micros);
 
 // What the segments up to `up_to` hold of LSNs from `from` on: events and the range of their times.
 struct SpanContent {

@@ -169,6 +169,8 @@ void StreamState::on_far_note(NoteType type, ByteView body) {
       return fold<FarGapNote>(body, apply);
     case NoteType::kFarEnd:
       return fold<FarEndNote>(body, apply);
+    case NoteType::kFarChains:
+      return fold<FarChainsNote>(body, apply);
     case NoteType::kFarApprove:
       return fold<FarApproveNote>(body, apply);
     default:
@@ -238,8 +240,8 @@ std::optional<Hash128> StreamState::far_chain(const Id& journal, StreamId id, Se
 std::vector<std::variant<FarForkNote, FarGapNote>> StreamState::owed_events() const {
   TG_LOCKED(parts_.far.owed_events());
 }
-void StreamState::keep_chains(const Id& journal, StreamId id, const ChainRuns& chains) {
-  TG_LOCKED(parts_.far.keep_chains(journal, id, chains));
+Seq StreamState::far_kept_to(const Id& journal, StreamId id) const {
+  TG_LOCKED(parts_.far.kept_to(journal, id));
 }
 
 std::map<std::string, PipePosition> StreamState::pipe_positions() const {

@@ -8,7 +8,7 @@
 //
 // Thread rules: any thread; one mutex, below the journal's (the fold is called under the journal's mutex, so
 // nothing here calls the journal). Every query gives a copy. Whoever makes a change appends a note; there is
-// no other way to change it, except keep_chains() and synced_to().
+// no other way to change it.
 #pragma once
 
 #include <map>
@@ -81,7 +81,7 @@ class StreamState final : public JournalState {
   std::optional<FarStreamView> far_stream(const Id& journal, StreamId id) const;
   std::optional<Hash128> far_chain(const Id& journal, StreamId id, Seq n) const;
   std::vector<std::variant<FarForkNote, FarGapNote>> owed_events() const;
-  void keep_chains(const Id& journal, StreamId id, const ChainRuns& chains);
+  Seq far_kept_to(const Id& journal, StreamId id) const;
 
   // ---- pipes
   std::map<std::string, PipePosition> pipe_positions() const;

@@ -117,4 +117,37 @@ inline std::vector<Hash128> chains_of_batches(const Id& journal, StreamId stream
   return chains;
 }
 
+inline const Id kSender = id_of(0xA1);
+inline const Id kJournal = id_of(0x77);
+inline constexpr StreamId kStream = 3;
+
+// What a sender of one stream says, with the true chains beside it.
+struct FakeSender {
+  std::vector<Hash128> hashes;  // of seq 1, 2, ...
+  std::vector<Hash128> chains{chain_zero(kJournal, kStream)};
+  std::vector<Batch> batches;
+  std::uint32_t generation = 1;
+
+  Seq head() const { return batches.size(); }
+  void add(std::uint64_t content) {
+    batches.push_back(batch_of(content));
+    hashes.push_back(batches.back().hash);
+    chains.push_back(chain_next(chains.back(), head(), hashes.back()));
+  }
+  void cut(Seq base) { batches.resize(base), hashes.resize(base), chains.resize(base + 1); }
+  StoreBatches frame(Seq first, Seq last, std::uint32_t skip = 0) const {
+    const std::vector<Batch> part(batches.begin() + static_cast<long>(first) - 1,
+                                  batches.begin() + static_cast<long>(last));
+    Container container = container_of(part, Codec::kZstd);
+    StoreBatches out{kJournal, kStream, generation, first, chains[first - 1]};
+    for (const Batch& batch : part) out.hashes.push_back(batch.hash);
+    out.hops = {kJournal};
+    out.skip = skip;
+    out.codec = container.codec;
+    out.decoded_size = container.decoded_size;
+    out.container = std::move(container.bytes);
+    return out;
+  }
+};
+
 }  // namespace tidegate
