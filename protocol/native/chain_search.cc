@@ -59,8 +59,19 @@ void ChainSearch::start_proof() {
     step_ = Step::kProveCommon;
     return;
   }
-  seq_ = base_;  // no yes at all: base, else 0
-  step_ = base_ == 0 ? Step::kProveZero : Step::kProveBase;
+  if (low_ >= 0) {  // "not kept" leads far back: it is asked once more, so that one lost answer does not
+    seq_ = list_.at(static_cast<std::size_t>(low_));
+    step_ = Step::kProveNotKept;
+    return;
+  }
+  fall_back();
+}
+
+// No yes at all: base, else 0.
+void ChainSearch::fall_back() {
+  const bool base_not_kept = step_ == Step::kProveNotKept && seq_ == base_;
+  seq_ = base_not_kept ? 0 : base_;
+  step_ = seq_ == 0 ? Step::kProveZero : Step::kProveBase;
 }
 
 void ChainSearch::found(Seq b) {
@@ -100,7 +111,18 @@ void ChainSearch::answer(Verdict verdict) {
       low_ = middle_;
       low_is_yes_ = false;
       return;
+    case Step::kProveNotKept:
+      if (verdict == Verdict::kYes) return found(seq_);
+      if (verdict == Verdict::kNotNow) return fall_back();
+      state_ = State::kNotNow;
+      return;
     case Step::kProveBase:
+      if (verdict == Verdict::kNotNow) {  // the chain of 0 tells "not kept" from "not now": it is always kept
+        step_ = Step::kProveBaseAgain;
+        return;
+      }
+      [[fallthrough]];
+    case Step::kProveBaseAgain:
       if (verdict == Verdict::kYes) return found(base_);
       seq_ = 0;
       step_ = Step::kProveZero;

@@ -55,13 +55,16 @@ class ChainSearch {
     kPairChain,
     kPairPosition,
     kProveCommon,
+    kProveNotKept,
     kProveBase,
+    kProveBaseAgain,
     kProveZero,
     kProveNext
   };
   bool choose(const ChainOf& chain_of);
   void found(Seq b);
   void start_proof();
+  void fall_back();
 
   StreamId stream_;
   KnownSeqs list_;
