@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 
 #include "pipe/control/status_render.h"
@@ -186,7 +187,7 @@ void streams_section(TextPage& page, const StatusReport& r) {
     } else {
       text += " to " + std::to_string(s.confirmed);
     }
-    if (s.generation != 0) text += ", generation " + std::to_string(s.generation);
+    if (s.generation > 1) text += ", generation " + std::to_string(s.generation);
     page.line(text);
     if (!s.message.empty()) page.line("  " + clean(s.message));
   }
@@ -194,25 +195,32 @@ void streams_section(TextPage& page, const StatusReport& r) {
 
 std::string figure(const influx::JsonValue& v);
 
-std::string figures_of(const influx::JsonValue& v) {
+std::string joined(const std::vector<influx::JsonValue>& members, const char* between) {
   std::string out;
-  for (const influx::JsonValue& m : v.members) out += (out.empty() ? "" : ", ") + figure(m);
+  for (const influx::JsonValue& m : members) out += (out.empty() ? "" : between) + figure(m);
   return out;
 }
 
-// "waiting bytes 4096" -> "waiting 4.0 KiB"; lists in brackets.
+// "waiting_bytes":4096 -> "waiting 4.0 KiB"; what is nested stands in brackets.
 std::string figure(const influx::JsonValue& v) {
   using Kind = influx::JsonValue::Kind;
-  if (v.kind == Kind::kArray || v.kind == Kind::kObject)
-    return spoken(v.name) + (v.name.empty() ? "(" : " (") + figures_of(v) + ")";
-  const auto unit = [&v](std::string_view end) { return v.kind == Kind::kNumber && v.name.ends_with(end); };
-  if (unit("_bytes"))
-    return spoken(v.name.substr(0, v.name.size() - 6)) + " " +
-           show_bytes(std::strtod(v.text.c_str(), nullptr));
-  if (unit("_s"))
-    return spoken(v.name.substr(0, v.name.size() - 2)) + " " +
-           show_seconds(std::strtod(v.text.c_str(), nullptr));
-  return spoken(v.name) + " " + (v.text == "null" ? "-" : clean(v.text));
+  std::string name = v.name;
+  if (v.kind == Kind::kArray) return spoken(name) + " (" + joined(v.members, "; ") + ")";
+  if (v.kind == Kind::kObject)
+    return name.empty() ? joined(v.members, ", ") : spoken(name) + " (" + joined(v.members, ", ") + ")";
+  const auto cut = [&name](std::string_view unit) {
+    if (!name.ends_with(unit)) return false;
+    name.resize(name.size() - unit.size());
+    return true;
+  };
+  const double number = v.kind == Kind::kNumber ? std::strtod(v.text.c_str(), nullptr) : 0;
+  std::string value = v.kind == Kind::kLiteral && v.text == "null" ? "-" : clean(v.text);
+  if (cut("_bytes")) {
+    if (v.kind == Kind::kNumber) value = show_bytes(number);
+  } else if (cut("_s")) {
+    if (v.kind == Kind::kNumber) value = show_seconds(number);
+  }
+  return name.empty() ? value : spoken(name) + " " + value;
 }
 
 void figures(TextPage& page, const std::string& json) {
