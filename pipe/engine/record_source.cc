@@ -6,16 +6,10 @@
 namespace tidegate {
 
 Loss JournalRecords::loss_at(Lsn wanted, const Error& why) const {
-  if (const Lsn first = journal_.first_lsn(); why.code == ErrorCode::kTrimmed && first > wanted) {
-    return {wanted, first - 1, kLossTrimmed, why.text()};
-  }
-  for (const DamagedRange& range : journal_.damaged()) {
-    if (range.first <= wanted && wanted <= range.last) {
-      return {wanted, range.last, kLossDamaged, range.reason + " in " + range.segment};
-    }
-  }
-  // Damage that the journal has not listed yet (found by this very read): give up one batch and look again.
-  return {wanted, wanted, kLossDamaged, why.text()};
+  // The journal's reader names the LSN behind the loss; without it one batch is given up and the next is
+  // tried.
+  const Lsn behind = std::max(why.sequence.value_or(0), wanted + 1);
+  return {wanted, behind - 1, why.code == ErrorCode::kTrimmed ? kLossTrimmed : kLossDamaged, why.text()};
 }
 
 std::uint64_t JournalRecords::bytes_behind(Lsn position) const {

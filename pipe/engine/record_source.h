@@ -40,7 +40,7 @@ class JournalRecords final : public RecordSource {
  public:
   explicit JournalRecords(const Journal& journal) : journal_(journal), reader_(journal.reader(1)) {}
   Result<std::optional<Record>> next() override { return reader_.next(); }
-  void seek(Lsn next_wanted) override { reader_ = journal_.reader(next_wanted); }
+  void seek(Lsn next_wanted) override { reader_.skip_to(next_wanted); }
   Lsn durable() const override { return journal_.durable_lsn(); }
   Loss loss_at(Lsn wanted, const Error& why) const override;
   std::uint64_t bytes_behind(Lsn position) const override;

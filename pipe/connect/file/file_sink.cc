@@ -41,7 +41,7 @@ std::string FileSink::part_name(Lsn first) const {
   return options_.name + "-" + lsn_text(first) + "." + std::string(formatter_->extension()) + ".part";
 }
 
-std::string FileSink::free_final_path(const FileSinkState::Closed& file) const {
+std::string FileSink::free_final_path(const ClosedFile& file) const {
   return free_path(path(options_.name + "-" + lsn_text(file.first) + "-" + lsn_text(file.last)),
                    "." + std::string(formatter_->extension()));
 }
@@ -134,7 +134,7 @@ Status FileSink::cut(const std::string& at, std::uint64_t length, bool* missing)
 }
 
 Status FileSink::cut_part() {
-  for (const FileSinkState::Closed& closed : state_.closed) {
+  for (const ClosedFile& closed : state_.closed) {
     bool missing = false;  // then it has its final name already
     TG_CHECK(cut(path(part_name(closed.first)), closed.length, &missing));
   }
@@ -156,7 +156,7 @@ Status FileSink::cut_part() {
 // The state that calls these files complete is durable: now they get their names.
 Status FileSink::name_closed() {
   if (state_.closed.empty()) return {};
-  for (const FileSinkState::Closed& closed : state_.closed) {
+  for (const ClosedFile& closed : state_.closed) {
     const std::string from = path(part_name(closed.first));
     if (env_.files->exists(from)) TG_CHECK(env_.files->rename(from, free_final_path(closed)));
   }

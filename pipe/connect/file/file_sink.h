@@ -52,7 +52,7 @@ class FileSink final : public Connector {
   std::string part_name(Lsn first) const;
   std::string path(const std::string& name) const { return options_.directory + "/" + name; }
   std::string free_path(const std::string& stem, const std::string& extension) const;
-  std::string free_final_path(const FileSinkState::Closed& file) const;
+  std::string free_final_path(const ClosedFile& file) const;
   Status check_options() const;
   Status remove_strays(bool known_state);
   Status cut_part();

@@ -19,7 +19,7 @@ Bytes FileSinkState::encode() const {
     writer.str32(part->context);
   }
   writer.u32(static_cast<std::uint32_t>(closed.size()));
-  for (const Closed& file : closed) {
+  for (const ClosedFile& file : closed) {
     writer.u64(file.first);
     writer.u64(file.last);
     writer.u64(file.length);
@@ -36,7 +36,7 @@ Result<FileSinkState> FileSinkState::decode(ByteView bytes) {
                       "file sink state of version " + std::to_string(version) + ", known is 1");
   }
   if (reader.u8() != 0) {
-    Part& part = state.part.emplace();
+    FilePart& part = state.part.emplace();
     part.first = reader.u64();
     part.last = reader.u64();
     part.length = reader.u64();
@@ -44,7 +44,7 @@ Result<FileSinkState> FileSinkState::decode(ByteView bytes) {
     part.context = reader.str32();
   }
   state.closed.resize(reader.count32(24));
-  for (Closed& file : state.closed) {
+  for (ClosedFile& file : state.closed) {
     file.first = reader.u64();
     file.last = reader.u64();
     file.length = reader.u64();

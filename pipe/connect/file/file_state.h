@@ -12,23 +12,25 @@
 
 namespace tidegate {
 
-// version u8 = 1, has_part u8, [part: first u64, last u64, length u64, opened i64, context str], closed:
-// count u32, each first u64, last u64, length u64
-struct FileSinkState {
-  struct Part {
-    Lsn first = 0;  // of the first batch in it: also in its name
-    Lsn last = 0;
-    std::uint64_t length = 0;        // bytes that count
-    std::int64_t opened_micros = 0;  // wall clock
-    std::string context;             // Formatter::context() at `length`
-  };
-  struct Closed {  // complete; gets its final name once this state is durable
-    Lsn first = 0, last = 0;
-    std::uint64_t length = 0;
-  };
+struct FilePart {
+  Lsn first = 0;  // of the first batch in it: also in its name
+  Lsn last = 0;
+  std::uint64_t length = 0;        // bytes that count
+  std::int64_t opened_micros = 0;  // wall clock
+  std::string context;             // Formatter::context() at `length`
+};
 
-  std::optional<Part> part;
-  std::vector<Closed> closed;
+// Complete; gets its final name once the state that says so is durable.
+struct ClosedFile {
+  Lsn first = 0, last = 0;
+  std::uint64_t length = 0;
+};
+
+// Encoded, little-endian: version u8 = 1; has part u8, then first u64, last u64, length u64, opened i64,
+// context str; list of closed files: first u64, last u64, length u64.
+struct FileSinkState {
+  std::optional<FilePart> part;
+  std::vector<ClosedFile> closed;
 
   Bytes encode() const;
   static Result<FileSinkState> decode(ByteView state);
