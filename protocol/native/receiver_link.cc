@@ -35,6 +35,7 @@ void ReceiverLink::on_accepted(ConnectionId id, const std::string& peer, LinkNan
     actions_.emplace_back(RxClose{id, "not ready yet"});
     return;
   }
+  if (listening_since_ < 0) listening_since_ = now;
   auto c = std::make_unique<Connection>(options_.wire_limit);
   c->id = id;
   c->peer = peer;
@@ -91,6 +92,7 @@ void ReceiverLink::on_answer_acknowledged(ConnectionId id, LinkNanos now) {
   Connection* c = find(id);
   if (c == nullptr) return;
   c->answer_in_flight = false;
+  c->last_byte = now;  // silence counts while no answer is owed
   pump(*c);
 }
 
@@ -192,14 +194,22 @@ void ReceiverLink::pump(Connection& c) {
   c.slots.pop_front();
 }
 
+// Bounded: a peer that was never accepted may name any journal.
+void ReceiverLink::remember(const Id& journal, StreamId id, Reason reason) {
+  constexpr std::size_t kMost = 65'536;
+  if (reasons_.size() >= kMost) reasons_.erase(reasons_.begin());
+  reasons_[{journal, id}] = reason;
+}
+
 void ReceiverLink::refuse(Connection& c, StreamId id, std::uint64_t slot, Reason reason,
                           const std::string& what) {
-  reasons_[{c.journal, id}] = reason;
+  remember(c.journal, id, reason);
   notice(false, "peer " + c.peer + ", stream " + std::to_string(id) + ": refused: " + what + ": " +
                     reason_text(reason));
   c.ignoring = true;
   c.close_when_answered = true;
-  if (const auto it = sessions_.find(c.journal); it != sessions_.end() && c.phase == Phase::kOpen) {
+  while (!c.slots.empty() && c.slots.back().id > slot) c.slots.pop_back();  // never answered
+  if (const auto it = sessions_.find(c.journal); it != sessions_.end() && it->second.lanes.contains(c.id)) {
     it->second.dead = true;
     close_session(c.journal, "another lane was refused", c.id);
   }
@@ -253,7 +263,7 @@ void ReceiverLink::handle_frame(Connection& c, ByteView payload) {
   }
   ++c.next_frame;
   if (c.session == 0) c.session = header.session, c.lane = header.lane;
-  if (header.session != c.session) {
+  if (header.session != c.session || header.session == 0) {
     close(c.id, "a frame of session " + std::to_string(header.session) + " on a connection of session " +
                     std::to_string(c.session));
     return;
@@ -273,7 +283,8 @@ void ReceiverLink::dispatch(Connection& c, const Message& message) {
     it->second.last_heard = now_;
   const StreamId id = message.header.stream;
   const MessageBody& body = message.body;
-  if (!std::holds_alternative<Ask>(body) && !std::holds_alternative<Probe>(body)) c.last_ask.reset();
+  if (!std::holds_alternative<Ask>(body) && !std::holds_alternative<Probe>(body))
+    c.last_ask.reset(), c.after_plus = false;
   if (const auto* probe = std::get_if<Probe>(&body)) return on_probe(c, *probe);
   if (const auto* hello = std::get_if<LinkHello>(&body)) return on_link_hello(c, message.header, *hello);
   const bool greeted = c.phase == Phase::kOpen || c.phase == Phase::kRefused;
@@ -294,6 +305,7 @@ void ReceiverLink::dispatch(Connection& c, const Message& message) {
 
 void ReceiverLink::on_probe(Connection& c, const Probe& probe) {
   const std::uint64_t slot = open_slot(c);
+  c.after_plus = probe.expect_ok;
   fill(c, slot, probe.expect_ok ? Byte::kOk : Byte::kFail);
 }
 
@@ -326,7 +338,8 @@ Reason ReceiverLink::judge_link_hello(const LinkHello& hello, const NativeHeader
   bool silent = true;
   if (const auto incumbent = store_->journal_of_sender(hello.sender)) {
     const auto it = sessions_.find(*incumbent);
-    silent = it == sessions_.end() || now_ - it->second.last_heard >= options_.incumbent_silence;
+    const LinkNanos heard = it == sessions_.end() ? listening_since_ : it->second.last_heard;
+    silent = now_ - heard >= options_.incumbent_silence;
   }
   return store_->accept_journal(hello.sender, hello.journal, silent) ? Reason::kNone : Reason::kNotAuthorised;
 }
@@ -339,7 +352,7 @@ void ReceiverLink::on_link_hello(Connection& c, const NativeHeader& header, cons
   const Reason reason = judge_link_hello(hello, header, &newer, &fresh);
   if (reason != Reason::kNone) {
     c.phase = Phase::kRefused;
-    reasons_[{c.journal, 0}] = reason;
+    remember(c.journal, 0, reason);
     notice(reason == Reason::kFenced,
            "peer " + c.peer + ": sender " + hello.label + " refused: " + reason_text(reason));
     return fill(c, slot, Byte::kFail);
@@ -424,23 +437,27 @@ ReceiverLink::Truth ReceiverLink::evaluate(const Id& journal, StreamId id, const
 }
 
 // Counts questions, not frames, and gives the time before which the answer must not leave (late, never
-// false).
+// false). A question is a pair, or, where a probe of ok stands before it, a proof. The rate is that of one
+// sender's journal; those that were never accepted share one.
 LinkNanos ReceiverLink::question_slot(Connection& c, StreamId id, const Ask& ask) {
-  if (c.last_ask && c.last_ask->first == id && c.last_ask->second.same_question(ask)) return c.question_from;
+  const bool after_plus = std::exchange(c.after_plus, false);
+  const bool same = c.last_ask && c.last_ask->first == id && c.last_ask->second.same_question(ask);
+  if (same && !after_plus && c.asks_left > 0) return --c.asks_left, c.question_from;
   c.last_ask = {id, ask};
+  c.asks_left = (after_plus ? kAsksOfAProof : kAsksOfAPair) - 1;
+  std::deque<LinkNanos>& times = question_times_[sessions_.contains(c.journal) ? c.journal : Id{}];
   ++counters_.questions;
   ++counters_.bits_disclosed;
   const auto horizon = [&](double count, LinkNanos window) {
     const auto n = static_cast<std::size_t>(count);
-    if (question_times_.size() < n) return LinkNanos{0};
-    return question_times_[question_times_.size() - n] + window;
+    if (times.size() < n) return LinkNanos{0};
+    return times[times.size() - n] + window;
   };
   LinkNanos from = std::max(horizon(options_.questions_per_second, kLinkSecond),
                             horizon(options_.questions_per_minute, 60 * kLinkSecond));
   from = std::max(from, now_);
-  question_times_.push_back(from);
-  while (question_times_.size() > static_cast<std::size_t>(options_.questions_per_minute))
-    question_times_.pop_front();
+  times.push_back(from);
+  while (times.size() > static_cast<std::size_t>(options_.questions_per_minute)) times.pop_front();
   return c.question_from = from;
 }
 

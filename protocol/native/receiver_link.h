@@ -146,6 +146,7 @@ class ReceiverLink {
   void pump(Connection& c);
   // R6: `fail`, then nothing more on this session.
   void refuse(Connection& c, StreamId id, std::uint64_t slot, Reason reason, const std::string& what);
+  void remember(const Id& journal, StreamId id, Reason reason);
   void close(ConnectionId id, const std::string& reason);
   void close_session(const Id& journal, const std::string& reason, ConnectionId except = 0);
   void supersede(const Id& journal, const std::string& reason);
@@ -172,7 +173,8 @@ class ReceiverLink {
   StoreToken next_token_ = 1;
   std::uint64_t next_slot_ = 1;
   std::vector<RxAction> actions_;
-  std::deque<LinkNanos> question_times_;
+  std::map<Id, std::deque<LinkNanos>> question_times_;  // by journal
+  LinkNanos listening_since_ = -1;                      // the first connection; -1: none yet
   ReceiverLinkCounters counters_;
 };
 

@@ -9,6 +9,9 @@
 
 namespace tidegate {
 
+constexpr std::uint32_t kAsksOfAPair = 2;
+constexpr std::uint32_t kAsksOfAProof = 5;
+
 enum class Phase : std::uint8_t {
   kFresh,     // no hello yet: probes only
   kGreeting,  // the hello waits for its sync
@@ -53,6 +56,8 @@ struct ReceiverLink::Connection {
   Part part;
   std::optional<std::pair<StreamId, Ask>> last_ask;
   LinkNanos question_from = 0;
+  std::uint32_t asks_left = 0;  // of the question of last_ask
+  bool after_plus = false;      // the last frame was a probe of ok, as in front of a proof
 };
 
 struct ReceiverLink::Session {

@@ -82,7 +82,7 @@ void ReceiverLink::evaluate_stream_hello(Connection& c, StreamId id, const Strea
   bool opens = false;
   const Reason reason = judge_stream_hello(c.journal, id, hello, far, &opens);
   if (reason != Reason::kNone) {  // changes nothing
-    reasons_[{c.journal, id}] = reason;
+    remember(c.journal, id, reason);
     notice(false, "peer " + c.peer + ", stream " + std::to_string(id) + ": hello refused (generation " +
                       std::to_string(hello.generation) + ", confirmed " + std::to_string(hello.confirmed) +
                       "; here generation " + std::to_string(far.generation) + ", position " +
@@ -103,6 +103,7 @@ void ReceiverLink::evaluate_stream_hello(Connection& c, StreamId id, const Strea
                      "; batches " + std::to_string(hello.base + 1) + ".." + std::to_string(far.position) +
                      " stay as the old branch and may be repeated");
   }
+  s.open_in = 0;  // nothing of the stream is taken until the new generation is durable
   ++s.outstanding;
   store(std::move(open), Pending{Pending::kOpen, c.journal, id, c.session, {{c.id, slot}}});
   if (planted(Planted::kGenerationNotDurable)) {
@@ -242,7 +243,10 @@ void ReceiverLink::on_gap(Connection& c, StreamId id, const GapFrame& gap) {
     const auto own = known_chain(s, gap.to);
     if (!own) return refuse(c, id, slot, Reason::kChainUnknown, where);
     if (*own != gap.chain_after) return refuse(c, id, slot, Reason::kDiverged, where);
-    if (gap.to <= s.durable) return fill(c, slot, Byte::kOk);
+    if (gap.to <= s.durable) {
+      reasons_.erase({c.journal, id});
+      return fill(c, slot, Byte::kOk);
+    }
     s.waiters.push_back({c.id, slot, gap.to});
     return;
   }
@@ -311,7 +315,12 @@ void ReceiverLink::finish_failed(Stream& s, const Pending& done, const Error& er
   for (const auto& w : done.waiters) {
     Connection* c = find(w.connection);
     if (c == nullptr) continue;
-    reasons_[{s.journal, s.id}] = reason;
+    // R6: a hello may be said again, after a refused end the session is over.
+    if (done.kind == Pending::kEnd) {
+      if (!c->ignoring) refuse(*c, s.id, w.slot, reason, "the end of the stream");
+      continue;
+    }
+    remember(s.journal, s.id, reason);
     fill(*c, w.slot, Byte::kFail);
   }
 }
