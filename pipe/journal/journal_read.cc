@@ -105,16 +105,17 @@ Result<RecordMeta> Journal::Reader::scan(Lsn last, Bytes* container) {
 
 Result<RecordMeta> Journal::Reader::read_record(const ScanItem& item, Bytes* container) {
   SegmentScanner& scanner = hint_->scanner;
-  const Error damage =
-      unreadable(ErrorCode::kDamaged, "are damaged", position_, item.header.next_lsn() - 1, hint_->path);
-  if (!item.good) return damage;
+  const auto damage = [&] {
+    return unreadable(ErrorCode::kDamaged, "are damaged", position_, item.header.next_lsn() - 1, hint_->path);
+  };
+  if (!item.good) return damage();
   TG_TRY(const Bytes bytes, scanner.meta(item));
-  if (crc32(bytes) != item.header.meta_crc) return damage;
+  if (crc32(bytes) != item.header.meta_crc) return damage();
   auto meta = decode_batches_meta(item.header, bytes);
-  if (!meta.ok()) return damage;
+  if (!meta.ok()) return damage();
   if (container == nullptr) return meta;
   TG_TRY(*container, scanner.payload(item));
-  if (crc32(*container) != item.header.payload_crc) return damage;
+  if (crc32(*container) != item.header.payload_crc) return damage();
   return meta;
 }
 
