@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+// tidegate: the operator's command. This file reads the arguments; tidegate_verbs.h does what they say.
+#include <grp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <iostream>
+
+#include "base/real_env.h"
+#include "base/yaml.h"
+#include "pipe/control/daemon_config.h"
+#include "pipe/control/tidegate_adopt.h"
+#include "pipe/control/tidegate_verbs.h"
+#include "pipe/control/version.h"
+
+namespace tidegate {
+namespace {
+
+constexpr unsigned kWatchSeconds = 2;
+
+Console console() {
+  return {std::cout, std::cerr};
+}
+FileSystem& files() {
+  return *real_env().files;
+}
+
+void add_place(CLI::App* verb, DaemonPlace& place) {
+  auto* socket = verb->add_option("--socket", place.socket, "the daemon's Unix socket, its `control.socket`");
+  verb->add_option("--run-dir", place.run_dir, "where the daemons' sockets are looked for")
+      ->capture_default_str()
+      ->excludes(socket);
+}
+
+// ---- status, check -------------------------------------------------------------------------------------
+
+int watch(const DaemonPlace& place) {
+  for (;;) {
+    std::cout << "\x1b[H\x1b[2J";
+    show_status(files(), place, false, console());
+    std::cout << std::flush;
+    sleep(kWatchSeconds);
+  }
+}
+
+std::string own_program() {
+  char path[4096];
+  const ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
+  return n > 0 ? std::string(path, static_cast<std::size_t>(n)) : std::string();
+}
+
+int check(const std::string& path) {
+  auto command = check_command(files(), path, own_program());
+  if (!command.ok()) {
+    std::cerr << command.error().text() << "\n";
+    return 2;
+  }
+  std::vector<char*> arguments;
+  for (std::string& word : *command) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  execvp(arguments[0], arguments.data());
+  std::cerr << "tidegate: cannot run " << arguments[0] << ": " << std::strerror(errno)
+            << "; install it beside tidegate or on PATH\n";
+  return kExitUnreachable;
+}
+
+// ---- adopt ---------------------------------------------------------------------------------------------
+
+// What root writes the daemon's user could not open: be the owner of the folder.
+Status become_owner(const std::string& directory) {
+  struct stat found{};
+  if (stat(directory.c_str(), &found) != 0)
+    return make_error(ErrorCode::kNotFound, "there is no journal to adopt").at_path(directory);
+  if (geteuid() != 0 || found.st_uid == 0) return {};
+  if (setgroups(0, nullptr) != 0 || setegid(found.st_gid) != 0 || seteuid(found.st_uid) != 0)
+    return make_error(ErrorCode::kIo, std::string("cannot act as the owner: ") + std::strerror(errno))
+        .at_path(directory);
+  return {};
+}
+
+Result<AdoptReport> adopt(const std::string& path, bool as_new) {
+  TG_TRY(const std::string program, program_of_config(files(), path));
+  if (program != "tidegate-sender")
+    return make_error(
+               ErrorCode::kInvalidConfiguration,
+               "this is the file of a receiver. A receiver approves the journal of a sender: `tidegate adopt "
+               "--sender ID --journal ID`, while it runs")
+        .at_path(path);
+  TG_TRY(const auto file, YamlFile::load(files(), path));
+  YamlMap root = file->root();
+  const DaemonConfig config = read_daemon(files(), root, path);
+  if (config.data_dir.empty() || config.data_dir.front() != '/')
+    return make_error(ErrorCode::kInvalidConfiguration, "`data_dir` is missing; run `tidegate check`")
+        .at_path(path);
+  TG_CHECK(become_owner(config.journal.directory));
+  return adopt_sender(real_env(), config.journal, as_new);
+}
+
+int run_adopt(const std::string& path, bool as_new) {
+  const auto report = adopt(path, as_new);
+  if (!report.ok()) {
+    std::cerr << "tidegate: not adopted: " << report.error().text() << "\n";
+    return 1;
+  }
+  std::cout << "journal " << report->journal.hex() << ", session " << report->session << "\n";
+  for (const AdoptReport::Stream& s : report->streams) {
+    std::cout << "stream " << s.was << " '" << s.label << "'";
+    if (!as_new) {
+      std::cout << ": generation " << s.generation << ", sent again from " << s.base + 1 << "\n";
+    } else if (s.is == 0) {
+      std::cout << ": ended, all of it is confirmed\n";
+    } else {
+      std::cout << ": ended, stream " << s.is << " begins behind its number " << s.base << "\n";
+    }
+  }
+  if (as_new)
+    std::cout << "The receiver does not know this journal: there, run `tidegate adopt --sender ID --journal "
+              << report->journal.hex() << "` when it asks for it.\n";
+  std::cout << "Start the daemon: systemctl start tidegate-sender\n";
+  return 0;
+}
+
+// ---- the arguments -------------------------------------------------------------------------------------
+
+struct Arguments {
+  DaemonPlace place;
+  bool json = false, watch = false, content = false, hash = false, yes = false, as_new = false;
+  std::string file, directory, pipe, sender, journal;
+  std::uint64_t base = 0;
+  DumpOptions dump;
+};
+using Run = std::function<int()>;
+
+void add_status(CLI::App& app, Arguments& a, Run& run) {
+  CLI::App* verb = app.add_subcommand("status", "show what the daemons of this machine are doing");
+  verb->footer(
+      "0: ok or degraded   1: failed   2: not reachable\n"
+      "  tidegate status                      both daemons, where the units put their sockets\n"
+      "  tidegate status --watch              again every 2 s\n"
+      "  tidegate status --json | jq .waiting_batches\n"
+      "  tidegate status --url http://127.0.0.1:9781");
+  add_place(verb, a.place);
+  verb->add_option("--url", a.place.url, "the daemon's `control.listen`, http://host:port")
+      ->excludes("--socket");
+  auto* json = verb->add_flag("--json", a.json, "the whole report, one JSON object a line");
+  verb->add_flag("--watch", a.watch, "until interrupted")->excludes(json);
+  verb->callback([&a, &run] {
+    run = [&a] { return a.watch ? watch(a.place) : show_status(files(), a.place, a.json, console()); };
+  });
+}
+
+void add_check(CLI::App& app, Arguments& a, Run& run) {
+  CLI::App* verb = app.add_subcommand("check", "read a configuration as strictly as the daemon does");
+  verb->footer(
+      "0: ok   2: refused, every mistake with file, line and column\n  tidegate check "
+      "/etc/tidegate/sender.yaml");
+  verb->add_option("file", a.file, "configuration of a sender or a receiver")->required();
+  verb->callback([&a, &run] { run = [&a] { return check(a.file); }; });
+}
+
+void add_journal(CLI::App& app, Arguments& a, Run& run) {
+  CLI::App* verb = app.add_subcommand("journal", "look at a journal; read-only, also while the daemon runs");
+  verb->require_subcommand(1);
+  const auto folder = [&a](CLI::App* sub) {
+    sub->add_option("dir", a.directory, "folder of the journal, or the data_dir it is in")->required();
+  };
+  CLI::App* ls = verb->add_subcommand("ls", "its segments");
+  ls->footer("  tidegate journal ls /var/lib/tidegate/sender");
+  folder(ls);
+  ls->add_flag("--json", a.json, "one JSON object a line");
+  ls->callback([&a, &run] { run = [&a] { return list_segments(files(), a.directory, a.json, console()); }; });
+  CLI::App* dump = verb->add_subcommand("dump", "its records");
+  dump->footer("  tidegate journal dump /var/lib/tidegate/sender --from 1200 --to 1210 --content");
+  folder(dump);
+  dump->add_option("--from", a.dump.first, "first LSN")->capture_default_str()->check(CLI::NonNegativeNumber);
+  dump->add_option("--to", a.dump.last, "last LSN")->check(CLI::NonNegativeNumber);
+  dump->add_flag("--json", a.dump.json, "one JSON object a line");
+  dump->add_flag("--content", a.dump.content, "also the rows and other events");
+  dump->callback([&a, &run] { run = [&a] { return dump_folder(files(), a.directory, a.dump, console()); }; });
+  CLI::App* verify = verb->add_subcommand("verify", "read everything, compare checksums");
+  verify->footer(
+      "0: nothing wrong   1: problems   2: could not be verified\n"
+      "  tidegate journal verify /var/lib/tidegate/sender --hash");
+  folder(verify);
+  verify->add_flag("--hash", a.hash, "also decode every batch and compare its content hash");
+  verify->callback(
+      [&a, &run] { run = [&a] { return verify_folder(files(), a.directory, a.hash, console()); }; });
+}
+
+int final_step(const Arguments& a, const char* what, const Run& run) {
+  if (a.yes) return run();
+  std::cerr << what << "\nRepeat the command with --yes if that is meant.\n";
+  return kExitUsage;
+}
+
+void add_link_verbs(CLI::App& app, Arguments& a, Run& run) {
+  const auto order = [&a](const char* verb, std::map<std::string, std::string> arguments) {
+    return command_daemon(files(), a.place, "sender", verb, arguments, console());
+  };
+  CLI::App* gap = app.add_subcommand("gap", "sender: declare what it cannot send any more, and go on");
+  gap->footer("For a stream in `STOPPED: gap`. Only as root or as the daemon's user.\n  tidegate gap --yes");
+  add_place(gap, a.place);
+  gap->add_flag("--yes", a.yes, "yes, the missing batches are given up for good");
+  gap->callback([&a, &run, order] {
+    run = [&a, order] {
+      return final_step(
+          a, "A gap is final: the batches that this box no longer has are recorded as missing on both sides.",
+          [&] { return order("gap", {}); });
+    };
+  });
+  CLI::App* fork = app.add_subcommand("fork", "sender: send again from a batch that both sides have");
+  fork->footer(
+      "With `ask: off`, after one side was restored. Only as root or as the daemon's user.\n"
+      "  tidegate fork --base 1200 --yes        1201 and later are sent again\n"
+      "  tidegate fork --base 0 --yes           everything that is kept is sent again");
+  add_place(fork, a.place);
+  fork->add_option("--base", a.base, "the last sequence that both sides have")
+      ->required()
+      ->check(CLI::NonNegativeNumber);
+  fork->add_flag("--yes", a.yes, "yes, repetitions are meant");
+  fork->callback([&a, &run, order] {
+    run = [&a, order] {
+      return final_step(a, "A fork repeats batches: the receiver keeps both branches and delivers both.",
+                        [&] { return order("fork", {{"base", std::to_string(a.base)}}); });
+    };
+  });
+  CLI::App* confirm =
+      app.add_subcommand("confirm", "sender: ask for a proof of what is in the far journal, now");
+  confirm->footer("Only as root or as the daemon's user.\n  tidegate confirm");
+  add_place(confirm, a.place);
+  confirm->callback([&run, order] { run = [order] { return order("confirm", {}); }; });
+}
+
+void add_start(CLI::App& app, Arguments& a, Run& run) {
+  CLI::App* start = app.add_subcommand("start", "receiver: start a pipe that has stopped");
+  start->footer("Only as root or as the daemon's user.\n  tidegate start --pipe historian");
+  add_place(start, a.place);
+  start->add_option("--pipe", a.pipe, "name of the sink")->required();
+  start->callback([&a, &run] {
+    run = [&a] {
+      return command_daemon(files(), a.place, "receiver", "start", {{"pipe", a.pipe}}, console());
+    };
+  });
+}
+
+void add_adopt(CLI::App& app, Arguments& a, Run& run) {
+  CLI::App* adopt =
+      app.add_subcommand("adopt", "take over a journal (sender, stopped), or approve one (receiver)");
+  adopt->footer(
+      "On the inner machine, the daemon stopped, after a restore, a move or a clone:\n"
+      "  tidegate adopt --config /etc/tidegate/sender.yaml            this box goes on; a twin is fenced\n"
+      "  tidegate adopt --config /etc/tidegate/sender.yaml --as-new   a clone becomes a sender of its own\n"
+      "On the outer machine, the daemon running, when it reports an unknown journal:\n"
+      "  tidegate adopt --sender ID --journal ID                      as its status and log show them");
+  auto* config = adopt->add_option("--config", a.file, "the sender's configuration");
+  auto* as_new = adopt->add_flag("--as-new", a.as_new, "under a new journal id");
+  auto* sender =
+      adopt->add_option("--sender", a.sender, "32 hexadecimal digits")->excludes(config)->excludes(as_new);
+  auto* journal = adopt->add_option("--journal", a.journal, "32 hexadecimal digits")->excludes(config);
+  sender->needs(journal);
+  journal->needs(sender);
+  as_new->needs(config);
+  add_place(adopt, a.place);
+  adopt->callback([&a, &run] {
+    run = [&a] {
+      if (!a.file.empty()) return run_adopt(a.file, a.as_new);
+      if (!a.sender.empty())
+        return command_daemon(files(), a.place, "receiver", "adopt",
+                              {{"sender", a.sender}, {"journal", a.journal}}, console());
+      std::cerr << "tidegate: adopt needs --config FILE (sender) or --sender ID --journal ID (receiver)\n";
+      return kExitUsage;
+    };
+  });
+}
+
+int run_command(int argc, char** argv) {
+  CLI::App app{"tidegate: the operator's command of the one-way gateway"};
+  app.set_version_flag("--version", std::string(kVersion));
+  app.require_subcommand(1);
+  app.footer("`tidegate VERB --help` shows examples.");
+  Arguments arguments;
+  Run run;
+  add_status(app, arguments, run);
+  add_check(app, arguments, run);
+  add_journal(app, arguments, run);
+  add_link_verbs(app, arguments, run);
+  add_start(app, arguments, run);
+  add_adopt(app, arguments, run);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : kExitUsage;
+  }
+  return run();
+}
+
+}  // namespace
+}  // namespace tidegate
+
+int main(int argc, char** argv) {
+  return tidegate::run_command(argc, argv);
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the verbs of `tidegate` do. Each writes to `out` and `err` and returns the exit code; main() reads the
+// arguments. 0: done; the others as each verb says.
+#pragma once
+
+#include <map>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "pipe/control/control_client.h"
+#include "pipe/journal/inspect.h"
+
+namespace tidegate {
+
+struct Console {
+  std::ostream& out;
+  std::ostream& err;
+};
+
+// Where a daemon is looked for. Neither socket nor url: in `run_dir`, where the units put the sockets.
+struct DaemonPlace {
+  std::string socket, url;
+  std::string run_dir = "/run/tidegate";
+};
+constexpr int kExitUnreachable = 2;
+constexpr int kExitUsage = 3;
+
+// 0: all that were found are ok or degraded; 1: one has failed; 2: none found, or one cannot be reached.
+int show_status(FileSystem& files, const DaemonPlace& place, bool json, Console console);
+
+// POST /control/<verb> to the `role` ("sender" or "receiver"). 0: done, 1: refused, 2: unreachable.
+int command_daemon(FileSystem& files, const DaemonPlace& place, const std::string& role,
+                   const std::string& verb, const std::map<std::string, std::string>& arguments,
+                   Console console);
+
+// "tidegate-sender" or "tidegate-receiver", by what the file holds. kInvalidConfiguration: neither or both.
+Result<std::string> program_of_config(FileSystem& files, const std::string& path);
+// The argument vector of the check: the program beside `own_program`, else its bare name for PATH.
+Result<std::vector<std::string>> check_command(FileSystem& files, const std::string& path,
+                                               const std::string& own_program);
+
+// The folder of the journal: `directory` itself, or `journal` in it (so a data_dir will do).
+std::string journal_folder(FileSystem& files, const std::string& directory);
+
+// 0: done, 2: the folder cannot be read.
+int list_segments(FileSystem& files, const std::string& directory, bool json, Console console);
+int dump_folder(FileSystem& files, const std::string& directory, const DumpOptions& options, Console console);
+// 0: nothing wrong, 1: problems found (one line each), 2: could not be verified.
+int verify_folder(FileSystem& files, const std::string& directory, bool hash, Console console);
+
+}  // namespace tidegate
