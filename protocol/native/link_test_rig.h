@@ -29,80 +29,115 @@ inline Id test_id(std::uint8_t n) {
   return id;
 }
 
-// One stream, number 1, whose batches are opaque bytes; container = codec 0 list without a real encoding.
+// Streams whose batches are opaque bytes; the container is their concatenation, without a real encoding.
+// Stream 1 is there from the start.
 class MemorySenderStore : public SenderStore {
  public:
+  explicit MemorySenderStore(StreamId count = 1) {
+    for (StreamId id = 1; id <= count; ++id) add_stream(id);
+  }
   Id sender_id() const override { return test_id(1); }
   Id journal_id() const override { return test_id(2); }
   std::uint64_t session() const override { return session_; }
-  Status set_session(std::uint64_t s) override { return session_ = s, Status(); }
-  std::vector<StreamId> streams() const override { return {1}; }
-  std::string label(StreamId) const override { return "test"; }
-  Seq head(StreamId) const override { return chains_.size() - 1; }
-  Seq trimmed(StreamId) const override { return trimmed_; }
-  Seq confirmed(StreamId) const override { return confirmed_; }
-  Seq base(StreamId) const override { return base_; }
-  std::uint32_t generation(StreamId) const override { return generation_; }
-  std::optional<Hash128> chain(StreamId, Seq n) const override {
-    if (n >= chains_.size()) return std::nullopt;
-    if (n < trimmed_ && n != 0 && n != base_ && n != confirmed_) return std::nullopt;
-    return chains_[n];
+  Status set_session(std::uint64_t s) override {
+    if (fail_session) return make_error(ErrorCode::kNoSpace, "test");
+    return session_ = s, Status();
   }
-  Result<OutgoingBatches> load(StreamId, Seq from, Seq last, std::size_t max_body) override {
-    if (from <= trimmed_) return make_error(ErrorCode::kTrimmed, "");
+  std::vector<StreamId> streams() const override {
+    std::vector<StreamId> out;
+    for (const auto& [id, s] : streams_)
+      if (!s.ended) out.push_back(id);
+    return out;
+  }
+  std::string label(StreamId) const override { return "test"; }
+  Seq head(StreamId id) const override { return at(id).chains.size() - 1; }
+  Seq trimmed(StreamId id) const override { return at(id).trimmed; }
+  Seq confirmed(StreamId id) const override { return at(id).confirmed; }
+  Seq base(StreamId id) const override { return at(id).base; }
+  std::uint32_t generation(StreamId id) const override { return at(id).generation; }
+  std::optional<Hash128> chain(StreamId id, Seq n) const override {
+    const Data& s = at(id);
+    if (n >= s.chains.size()) return std::nullopt;
+    if (n < s.trimmed && n != 0 && n != s.base && n != s.confirmed) return std::nullopt;
+    return s.chains[n];
+  }
+  Result<OutgoingBatches> load(StreamId id, Seq from, Seq last, std::size_t max_body) override {
+    const Data& s = at(id);
+    if (missing(id, from)) return make_error(ErrorCode::kTrimmed, "");
     OutgoingBatches out;
     out.frame.first_seq = from;
-    out.frame.previous_chain = chains_[from - 1];
-    for (Seq n = from; n <= last; ++n) {
+    out.frame.previous_chain = s.chains[from - 1];
+    for (Seq n = from; n <= last && n < from + max_batches; ++n) {
       const std::size_t size =
-          batch_body_overhead(out.frame.hashes.size() + 1, 0) + out.storage.size() + contents_[n].size();
-      if (n != from && size > max_body) break;
-      out.frame.hashes.push_back(xxh3_128(contents_[n]));
-      out.storage.insert(out.storage.end(), contents_[n].begin(), contents_[n].end());
+          batch_body_overhead(out.frame.hashes.size() + 1, 0) + out.storage.size() + s.contents[n].size();
+      if (n != from && (size > max_body || missing(id, n))) break;
+      out.frame.hashes.push_back(xxh3_128(s.contents[n]));
+      out.storage.insert(out.storage.end(), s.contents[n].begin(), s.contents[n].end());
     }
     out.frame.decoded_size = static_cast<std::uint32_t>(out.storage.size());
     out.frame.container = out.storage;
     return out;
   }
-  std::optional<MissingRange> missing(StreamId, Seq from) const override {
-    if (from > trimmed_) return std::nullopt;
-    return MissingRange{trimmed_, GapReason::kTrimmed, trimmed_ - from + 1, 0, 0};
+  std::optional<MissingRange> missing(StreamId id, Seq from) const override {
+    const Data& s = at(id);
+    if (from <= s.trimmed) return MissingRange{s.trimmed, GapReason::kTrimmed, s.trimmed - from + 1, 0, 0};
+    if (from >= s.damaged_from && from <= s.damaged_to)
+      return MissingRange{s.damaged_to, GapReason::kDamaged, s.damaged_to - from + 1, 0, 0};
+    return std::nullopt;
   }
   bool gap_allowed(StreamId) const override { return allow_gap; }
-  Status set_confirmed(StreamId, Seq c) override { return confirmed_ = c, Status(); }
-  Status fork(StreamId, std::uint32_t g, Seq b) override {
-    generation_ = g;
-    base_ = confirmed_ = b;
+  Status set_confirmed(StreamId id, Seq c) override {
+    if (fail_confirmed) return make_error(ErrorCode::kNoSpace, "test");
+    return at(id).confirmed = c, Status();
+  }
+  Status fork(StreamId id, std::uint32_t g, Seq b) override {
+    at(id).generation = g;
+    at(id).base = at(id).confirmed = b;
     return {};
   }
   Status note(const LedgerNote& entry) override { return ledger.push_back(entry), Status(); }
-  Status ended(StreamId) override { return {}; }
+  Status ended(StreamId id) override { return at(id).ended = true, Status(); }
 
-  void produce(std::size_t count, std::size_t size, std::uint64_t* seed) {
+  void add_stream(StreamId id) { streams_[id].chains = {chain_zero(journal_id(), id)}; }
+  void produce(std::size_t count, std::size_t size, std::uint64_t* seed, StreamId id = 1) {
+    Data& s = at(id);
     for (std::size_t i = 0; i < count; ++i) {
       Bytes content(size);
       for (auto& b : content) b = static_cast<std::uint8_t>(split_mix64(seed));
-      const Seq n = chains_.size();
-      chains_.push_back(chain_next(chains_.back(), n, xxh3_128(content)));
-      contents_.push_back(std::move(content));
+      const Seq n = s.chains.size();
+      s.chains.push_back(chain_next(s.chains.back(), n, xxh3_128(content)));
+      s.contents.push_back(std::move(content));
     }
   }
-  void roll_back(StreamId, Seq to) {
-    chains_.resize(to + 1);
-    contents_.resize(to + 1);
-    confirmed_ = std::min(confirmed_, to);
+  void roll_back(StreamId id, Seq to) {
+    Data& s = at(id);
+    s.chains.resize(to + 1);
+    s.contents.resize(to + 1);
+    s.confirmed = std::min(s.confirmed, to);
   }
-  void trim(StreamId, Seq to) { trimmed_ = to; }
+  void trim(StreamId id, Seq to) { at(id).trimmed = to; }
+  void damage(StreamId id, Seq from, Seq to) { at(id).damaged_from = from, at(id).damaged_to = to; }
 
   bool allow_gap = false;
+  bool fail_session = false;
+  bool fail_confirmed = false;
+  std::size_t max_batches = 1'000'000;  // of one frame
   std::vector<LedgerNote> ledger;
 
  private:
-  std::vector<Hash128> chains_{chain_zero(test_id(2), 1)};
-  std::vector<Bytes> contents_{Bytes{}};
+  struct Data {
+    std::vector<Hash128> chains;
+    std::vector<Bytes> contents{Bytes{}};
+    Seq trimmed = 0, confirmed = 0, base = 0;
+    Seq damaged_from = 1, damaged_to = 0;
+    std::uint32_t generation = 1;
+    bool ended = false;
+  };
+  Data& at(StreamId id) { return streams_.at(id); }
+  const Data& at(StreamId id) const { return streams_.at(id); }
+
+  std::map<StreamId, Data> streams_;
   std::uint64_t session_ = 0;
-  Seq trimmed_ = 0, confirmed_ = 0, base_ = 0;
-  std::uint32_t generation_ = 1;
 };
 
 class MemoryReceiverStore : public ReceiverStore {

@@ -366,7 +366,9 @@ void SenderLink::on_answer(Lane& lane, Byte answer) {
     case Purpose::kPart:
       return data_answered(frame, answer);
     case Purpose::kBeat:
-      if (control_ && control_->frame_out) return control_frame_answered(frame.purpose, answer);
+      // Control's own beat follows a refused hello; a beat of another lane may be out at the same time.
+      if (control_ && lane.id == 0 && control_->stage == Control::Stage::kRefusedBeat)
+        return control_frame_answered(frame.purpose, answer);
       if (answer == Byte::kFail) doubt("a beat was refused");
       return;
     case Purpose::kStreamHello:
