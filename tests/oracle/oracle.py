@@ -16,13 +16,14 @@ from state import read_state
 
 
 class Journal:
-    """A whole folder, read and judged. hashes: content hash by LSN; state: the fold up to the last record."""
+    """A whole folder, read and judged. hashes: content hash by LSN; state: the fold up to the last record, or, where damage
+    is allowed, up to the newest checkpoint in front of damage (trusted is then False)."""
 
     def __init__(self, path, content=True, allow_damage=False):
         folder = segments.folder_of(path)
         self.id, self.birth = segments.read_identity(folder)
-        self.segments = segments.read_segments(folder, self.birth)
-        self.damage = [text for segment in self.segments for text in segment.damage]
+        self.segments, missing = segments.read_segments(folder, self.birth)
+        self.damage = missing + [text for segment in self.segments for text in segment.damage]
         require(allow_damage or not self.damage, "; ".join(self.damage))
         self.content, self.state, self.hashes = content, None, {}
         self.counts = dict.fromkeys(("records", "batches", "events", "notes"), 0)
@@ -35,7 +36,7 @@ class Journal:
 
     def read(self, segment):
         self.lsn(segment.first, f"segment {segment.number}")
-        sums = segments.Sums()
+        sums, self.whole = segments.Sums(), not segment.damage
         for record in segment.records:
             segments.check_meta(record)
             self.lsn(record.header.first, where(record))
@@ -46,9 +47,8 @@ class Journal:
             except Bad as error:
                 raise Bad(f"{where(record)}: {error}") from None
             sums.add(record, envelope)
-            if record.header.kind == KIND["footer"] and not segment.damage:
+            if record.header.kind == KIND["footer"] and self.whole:
                 sums.check(record)
-        self.trusted = self.trusted and not segment.damage
 
     def lsn(self, first, what):
         if first != self.expected:
@@ -59,9 +59,10 @@ class Journal:
         kind, h = record.header.kind, record.header
         if kind == KIND["checkpoint"]:
             self.checkpoint(record)
-        elif kind == KIND["note"] and self.state and record.meta[0] != 1:
+        elif kind == KIND["note"]:
             self.counts["notes"] += 1
-            self.state.note(record.meta[0], record.payload)
+            if self.state and self.trusted and record.meta[0] != 1:
+                self.state.note(record.meta[0], record.payload)
         elif envelope:
             if self.content:
                 self.counts["events"] += sum(b.events for b in segments.read_batches(record, envelope))
@@ -77,7 +78,7 @@ class Journal:
         require(meta.covers == said.head, f"the checkpoint covers LSN {meta.covers}, its state has {said.head}")
         said.check_start(self.id, self.birth)
         if self.state is None or not self.trusted:
-            self.state, self.trusted = said, True
+            self.state, self.trusted = said, self.whole
         elif said.head == self.state.head:
             self.state.compare(said)
         else:

@@ -162,7 +162,7 @@ def read_checkpoint(record):
 
 
 def read_segments(folder, birth):
-    """Segments, oldest first, without those that may be gone; each one's end comes from its successor."""
+    """(segments, oldest first, without those that may be gone; what is missing). Each one's end comes from its successor."""
     paths = sorted(folder.glob("segment-*.tgj"), key=lambda p: int(p.name.split("-")[1]), reverse=True)
     require(paths, f"{folder}: no segments")
     segments, end, kept = [], None, 0
@@ -175,8 +175,7 @@ def read_segments(folder, birth):
         require(end is not None, f"{path.name}: neither header nor checkpoint says where the segment before ends")
         kept = max([kept] + [n for record in segment.records for n in kept_segment(record)])
         segments.insert(0, segment)
-    check_folder(segments, kept)
-    return segments
+    return segments, list(missing(segments, kept))
 
 
 def kept_segment(record):
@@ -186,10 +185,11 @@ def kept_segment(record):
         yield struct.unpack_from("<Q", record.payload)[0]
 
 
-def check_folder(segments, kept):
-    require(segments[0].number <= max(kept, 1), f"segments {kept} to {segments[0].number - 1} are missing")
-    for old, new in zip(segments, segments[1:]):
-        require(new.number == old.number + 1, f"segments {old.number + 1} to {new.number - 1} are missing")
+def missing(segments, kept):
+    gaps = [(old.number, new.number) for old, new in zip(segments, segments[1:])]
+    for before, after in [(max(kept, 1) - 1, segments[0].number)] + gaps:
+        if after > before + 1:
+            yield f"segments {before + 1} to {after - 1} are missing"
 
 
 def check_meta(record):

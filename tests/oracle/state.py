@@ -76,7 +76,7 @@ class State:
         self.ledger_last = c.one("Q")
         self.ledger = c.list(lambda: read_entry(c), 40)
         self.counters = dict(c.list(lambda: (c.str(), c.one("Q")), 12))
-        self.hours = c.list(lambda: c.unpack("qQQQQ"), 40)
+        self.hours = {hour: sums for hour, *sums in c.list(lambda: c.unpack("qQQQQ"), 40)}
         c.end()
         self.ignored_notes = 0
         self.near_chains = {near.id: self.known_near(near) for near in self.near.values()}
@@ -107,10 +107,19 @@ class State:
             self.event_written(envelope.origin)
         self.head = last
         self.hashes = (self.hashes + hashes)[-LAST_HASHES:]
+        self.hour(envelope, hashes)
         for near in self.near.values():
             for lsn, content in zip(range(first, last + 1), hashes):
                 if near.first <= lsn and (not near.end or lsn <= near.end):
                     self.near_batch(near, lsn, content)
+
+    def hour(self, envelope, hashes):
+        hour = envelope.arrival // 3_600_000_000
+        sums = self.hours.setdefault(hour, [0, 0, 0, 0])
+        starts = sum(struct.unpack_from("<Q", content)[0] for content in hashes)
+        for i, more in enumerate((len(hashes), envelope.events, envelope.values, starts)):
+            sums[i] = (sums[i] + more) % (1 << 64)
+        self.hours = dict(sorted(self.hours.items())[-72:])
 
     def near_batch(self, near, lsn, content):
         seq = lsn - near.first + 1
@@ -120,7 +129,12 @@ class State:
             near.chain = chain_next(near.chain, seq, content)
             self.learn(self.near_chains[near.id], seq, near.chain, f"stream {near.id}")
             if seq % 512 == 0:
-                near.marks[seq] = near.chain
+                self.remember(near, seq, near.chain)
+
+    @staticmethod
+    def remember(near, seq, chain):
+        near.marks |= {seq: chain} if seq else {}
+        near.marks = dict(sorted(near.marks.items())[-1024:])
 
     @staticmethod
     def learn(known, seq, chain, what):
@@ -173,17 +187,17 @@ class State:
     def note_stream_created(self, c):
         n = fields(c, "id:H label:s first:Q end:Q as_of:Q chain0:h chain:h")
         first = n.first or self.head + 1
-        back = self.head - n.as_of
-        if n.id < self.next_stream or not 0 <= back <= len(self.hashes):
+        as_of = n.as_of if n.first else self.head
+        if n.id < self.next_stream or not 0 <= self.head - as_of <= len(self.hashes):
             return
         self.next_stream = n.id + 1
-        last = min(n.as_of, n.end or n.as_of)
+        last = min(as_of, n.end or as_of)
         head = max(0, last - first + 1)
         near = Fields(id=n.id, label=n.label, first=first, end=n.end, head=head, known=True, chain=n.chain, chain0=n.chain0,
                       generation=1, base=0, base_chain=n.chain0, confirmed=0, confirmed_chain=n.chain0, marks={})
         self.near[n.id] = near
         self.near_chains[n.id] = self.known_near(near)
-        for lsn in range(n.as_of + 1, self.head + 1):
+        for lsn in range(as_of + 1, self.head + 1):
             if first <= lsn and (not n.end or lsn <= n.end):
                 self.near_batch(near, lsn, self.hashes[lsn - self.head - 1])
 
@@ -201,7 +215,7 @@ class State:
     def mark(self, n):
         near = self.near[n.id]
         self.learn(self.near_chains[n.id], n.seq, n.chain, f"stream {n.id}: a mark")
-        near.marks[n.seq] = n.chain
+        self.remember(near, n.seq, n.chain)
         if n.seq == near.head:
             near.known, near.chain = True, n.chain
 
@@ -303,21 +317,24 @@ class State:
         entry = read_entry(c)
         if entry[0] > self.ledger_last:
             self.ledger_last = entry[0]
-            self.ledger.append(entry)
+            self.ledger = (self.ledger + [entry])[-256:]
+            self.counters[entry[2]] = self.counters.get(entry[2], 0) + entry[7]
 
     # --- comparing
 
     def summary(self):
         """What two states must share, by name."""
         found = {"head": self.head, "session": self.session, "next stream": self.next_stream, "last hashes": self.hashes,
-                 "pipes": self.pipes, "last ledger number": self.ledger_last}
+                 "pipes": self.pipes, "last ledger number": self.ledger_last, "ledger": self.ledger, "counters": self.counters,
+                 "hours": self.hours, "approved": sorted(self.approved), "trims": len(self.trims) > 64 or self.trims}
         for near in self.near.values():
-            found |= {f"near stream {near.id} {name}": value for name, value in vars(near).items() if name != "marks"}
+            found |= {f"near stream {near.id} {name}": value for name, value in vars(near).items()}
         for journal in self.journals.values():
             found[f"session of {journal.id.hex()}"] = (journal.sender, journal.session, journal.nonce)
             for far in journal.streams.values():
                 found |= {f"far stream {far.id} {name}": getattr(far, name) for name in
-                          ("generation", "base", "base_chain", "position", "chain", "label", "ended", "owed", "cuts")}
+                          ("generation", "base", "base_chain", "position", "chain", "label", "ended", "owed", "cuts", "gaps",
+                           "orphaned")}
         return found
 
     def compare(self, said):
@@ -326,9 +343,6 @@ class State:
         for name in mine | theirs:
             require(mine.get(name) == theirs.get(name),
                     f"the checkpoint says {name} = {show(theirs.get(name))}, the records before it make {show(mine.get(name))}")
-        for near in said.near.values():
-            for seq, chain in near.marks.items():
-                self.learn(self.near_chains[near.id], seq, chain, f"stream {near.id}: a mark of the checkpoint")
         for key, far in said.far():
             for seq, chain in far.kept.items():
                 self.learn(self.far_chains[key], seq, chain, f"far stream {key[1]}: a kept chain of the checkpoint")

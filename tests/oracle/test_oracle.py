@@ -202,7 +202,7 @@ class Journals(Folder):
 
     def test_a_checkpoint_that_does_not_say_what_was_folded_is_noticed(self):
         w = self.sender().footer()
-        self.refused(w.roll(writer.EMPTY_STATE[:1] + struct.pack("<Q", 6) + writer.EMPTY_STATE[9:]), "the checkpoint says next stream")
+        self.refused(w.roll(writer.state(*self.contents)), "the checkpoint says next stream")
 
     def test_lsns_that_are_not_dense_are_noticed(self):
         w = self.writer().batches([batch(1)])
@@ -231,15 +231,14 @@ class Journals(Folder):
         end = len(w.data)
         w.batches([batch(2)])
         w.lsn = 2
-        state = writer.EMPTY_STATE[:1] + struct.pack("<QQHI", 1, 0, 1, 1) + h128(batch(1)) + writer.EMPTY_STATE[23:]
-        w.roll(state, previous_end=end).batches([batch(3)])
+        w.roll(writer.state(batch(1)), previous_end=end).batches([batch(3)])
         journal = oracle.Journal(w.folder)
         self.assertEqual(journal.hashes, {1: h128(batch(1)), 2: h128(batch(3))})
 
     def test_a_missing_segment_is_noticed(self):
         w = self.writer()
         for _ in range(2):
-            w.roll(writer.EMPTY_STATE)
+            w.roll(writer.state())
         Path(w.folder / f"segment-{2:010}-{1:020}.tgj").unlink()
         self.refused(w, "segments 2 to 2 are missing")
         Path(w.folder / f"segment-{1:010}-{1:020}.tgj").unlink()

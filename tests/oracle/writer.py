@@ -38,7 +38,13 @@ def chains(journal, stream, contents, start=None, first=1):
     return found
 
 
-EMPTY_STATE = struct.pack("<BQQH", 1, 0, 0, 1) + bytes(4 * 4) + bytes(4 * 2) + bytes(4) + bytes(8) + bytes(4 * 3)
+def state(*contents):
+    """Checkpoint of a journal without streams that holds these batches."""
+    hashes = [h128(content) for content in contents]
+    starts = sum(struct.unpack_from("<Q", content)[0] for content in hashes) % (1 << 64)
+    hours = struct.pack("<qQQQQ", CLOCK // 3_600_000_000, len(hashes), len(hashes), 0, starts) if contents else b""
+    return (struct.pack("<BQQHI", 1, len(hashes), 0, 1, len(hashes)) + b"".join(hashes) + bytes(4 * 3) + bytes(4 * 2) + bytes(4)
+            + bytes(8) + bytes(4 * 2) + struct.pack("<I", bool(contents)) + hours)
 
 
 class Writer:
@@ -50,9 +56,9 @@ class Writer:
         (folder / "quarantine").mkdir()
         body = b"tidegate-journal 1\njournal %s\nbirth %s\nmachine \n" % (journal.hex().encode(), BIRTH.hex().encode())
         (folder / "identity").write_bytes(body + b"crc %08x\n" % crc32(body))
-        self.roll(EMPTY_STATE)
+        self.roll(state())
 
-    def roll(self, state, covers=None, previous_end=None, kept=1):
+    def roll(self, said, covers=None, previous_end=None, kept=1):
         """The next segment, opened by a checkpoint with this state."""
         previous_end = len(self.data) if previous_end is None and self.number else previous_end or 0
         self.number += 1
@@ -60,7 +66,7 @@ class Writer:
         head = b"TGJSEG\r\n" + struct.pack("<II16sQQQQI", 1, 72, BIRTH, self.number, self.lsn, previous_end, CLOCK, 0)
         self.data, self.durable, self.counts = head + struct.pack("<I", crc32(head)), None, [0, 0, 0, 0]
         covers = self.lsn - 1 if covers is None else covers
-        self.record(3, struct.pack("<QQQQQq", self.number, previous_end, kept, 1, covers, CLOCK), state)
+        self.record(3, struct.pack("<QQQQQq", self.number, previous_end, kept, 1, covers, CLOCK), said)
         self.counts = [0, 0, 0, 0]
         return self
 
