@@ -185,20 +185,26 @@ def read_values(c, kind, count, want):
     return values
 
 
+def read_zstd(data, decoded_size):
+    require(data[:4] == b"\x28\xb5\x2f\xfd", "codec 1 does not begin with a zstd frame")
+    decoder = zstandard.ZstdDecompressor().decompressobj()
+    try:
+        size = zstandard.frame_content_size(data)
+        require(size >= 0, "the zstd frame does not say its content size")
+        require(size <= decoded_size + 4 + 4 * (decoded_size // 8), f"the zstd frame claims {size} bytes")
+        found = decoder.decompress(data)
+    except zstandard.ZstdError as error:
+        raise Bad(f"zstd: {error}") from None
+    require(decoder.eof and len(found) == size, "the zstd frame is cut off")
+    require(not decoder.unused_data, "something stands behind the zstd frame")
+    return found
+
+
 def read_container(codec, data, decoded_size):
     """Canonical bytes of each batch."""
     data = bytes(data)
     if codec == 1:
-        require(data[:4] == b"\x28\xb5\x2f\xfd", "codec 1 does not begin with a zstd frame")
-        size = zstandard.frame_content_size(data)
-        require(size >= 0, "the zstd frame does not say its content size")
-        require(size <= decoded_size + 4 + 4 * (decoded_size // 8), f"the zstd frame claims {size} bytes")
-        decoder = zstandard.ZstdDecompressor().decompressobj()
-        try:
-            data, behind = decoder.decompress(data), decoder.unused_data
-        except zstandard.ZstdError as error:
-            raise Bad(f"zstd: {error}") from None
-        require(len(data) == size and not behind, "the zstd frame is cut, or something stands behind it")
+        data = read_zstd(data, decoded_size)
     else:
         require(codec == 0, f"codec {codec} is not on the page")
     c = Cursor(data, "container")

@@ -58,10 +58,20 @@ def read_batches(record, envelope, want=False):
         raise Bad(f"{where(record)}: {error}") from None
     require([b.hash for b in batches] == envelope.hashes, f"{where(record)}: a content hash differs from the envelope's")
     batches = batches[record.header.skip:]
-    if envelope.events:
-        events = sum(b.events for b in batches)
-        require(events == envelope.events, f"{where(record)}: {events} events, the envelope says {envelope.events}")
+    check_sums(record, envelope, batches)
     return batches
+
+
+def check_sums(record, envelope, batches):
+    """Sums of the envelope, where it knows them."""
+    mine = sum(b.events for b in batches), sum(b.values for b in batches)
+    said = envelope.events or mine[0], envelope.values or mine[1]
+    require(said == mine, f"{where(record)}: {mine[0]} events with {mine[1]} values, the envelope says {envelope[2:4]}")
+    times = [b.times for b in batches if b.times]
+    if times and envelope.time_min <= envelope.time_max and all(b.kind == 1 for b in batches):
+        found = min(low for low, _ in times), max(high for _, high in times)
+        require((envelope.time_min, envelope.time_max) == tuple(min(max(t, -1 << 63), (1 << 63) - 1) for t in found),
+                f"{where(record)}: times {found[0]} to {found[1]} ns, the envelope says {envelope.time_min} to {envelope.time_max}")
 
 
 class Segment:

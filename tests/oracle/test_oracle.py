@@ -12,11 +12,13 @@ import unittest
 from pathlib import Path
 from types import SimpleNamespace
 
+import zstandard
+
 import frames
 import golden
 import oracle
 import writer
-from canon import Bad, h128, read_batch
+from canon import Bad, h128, read_batch, read_container
 from writer import BIRTH, OTHER, Writer, batch, chains
 
 DOC = Path(__file__).resolve().parents[2] / "doc"
@@ -115,6 +117,36 @@ class Canonical(unittest.TestCase):
         self.assertEqual(read_batch(b"\1\x63\0\xff" + writer.text(b"s") + b"anything").kind, 0x63)
 
 
+class Containers(unittest.TestCase):
+    def setUp(self):
+        self.batches = [batch(1), batch(2)]
+        self.raw = writer.container(self.batches)
+        self.size = sum(map(len, self.batches))
+
+    def compressed(self, **options):
+        return zstandard.ZstdCompressor(write_checksum=True, **options).compress(self.raw)
+
+    def test_both_codecs_give_the_batches_again(self):
+        self.assertEqual(read_container(0, self.raw, self.size), self.batches)
+        self.assertEqual(read_container(1, self.compressed(), self.size), self.batches)
+
+    def test_every_shorter_and_longer_container_is_refused(self):
+        for codec, data in ((0, self.raw), (1, self.compressed())):
+            for size in range(len(data)):
+                self.assertTrue(noticed(read_container, codec, data[:size], self.size), f"codec {codec}: {size} bytes")
+            for more in (b"\0", data):
+                self.assertTrue(noticed(read_container, codec, data + more, self.size), f"codec {codec}: more behind")
+
+    def test_what_the_page_does_not_allow_is_refused(self):
+        streamed = zstandard.ZstdCompressor().compressobj()
+        wrong = {"decoded size": (0, self.raw, self.size + 1), "codec": (2, self.raw, self.size), "empty": (0, bytes(4), 0),
+                 "no content size": (1, streamed.compress(self.raw) + streamed.flush(), self.size),
+                 "too large": (1, zstandard.ZstdCompressor().compress(bytes(1000)), self.size),
+                 "batch too small": (0, writer.container([bytes(7)]), 7)}
+        for name, parts in wrong.items():
+            self.assertTrue(noticed(read_container, *parts), name)
+
+
 class Folder(unittest.TestCase):
     def setUp(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -180,7 +212,7 @@ class Journals(Folder):
         self.refused(self.writer().batches([batch(1)], hashes=[h128(batch(2))]), "content hash differs")
 
     def test_wrong_sums_are_noticed(self):
-        self.refused(self.writer().batches([batch(1)], events=2), "1 events, the envelope says 2")
+        self.refused(self.writer().batches([batch(1)], events=2), "1 events with 1 values, the envelope says .2, 0")
         self.refused(self.writer("other").batches([batch(1)]).footer(wrong=1), "footer")
 
     def test_a_declared_gap_moves_the_position_and_owes_its_event(self):
