@@ -635,28 +635,35 @@ void SenderLink::end_stream(StreamId stream, const std::string& reason, LinkNano
 
 bool SenderLink::confirm_due() const {
   if (options_.ask == AskMode::kOff || now_ < confirm_not_before_) return false;
-  bool any_open = false, behind = false, far_behind = false;
+  bool unproven = false, behind = false, far_behind = false;
   for (const auto& [id, s] : streams_) {
     if (s->phase != Stream::Phase::kOpen) continue;
     const Seq confirmed = store_->confirmed(id);
-    any_open = true;
+    unproven |= s->confirmed_at < 0;
     behind |= s->soft > confirmed;
     far_behind |= s->soft >= confirmed + kConfirmEvery || s->next > confirmed + kChainWindow;
   }
-  if (!any_open) return false;
-  if (!confirmed_this_session_ || far_behind) return true;
+  if (unproven || far_behind) return true;
   return behind && (confirm_requested_ || now_ - last_confirm_ >= options_.confirm_every);
 }
 
-// One question for all open streams. Previous: SEND. Next: SEND; DOUBT when the answer is no.
+// One question for all open streams, or for as many as a frame holds: those that waited longest. Previous:
+// SEND. Next: SEND; DOUBT when the answer is no.
 void SenderLink::start_confirm() {
   control_ = std::make_unique<Control>();
   control_->task = Control::Task::kConfirm;
   control_->stage = Control::Stage::kConfirm;
   const std::size_t most = (body_limit() - 16) / 26;
-  for (const auto& [id, s] : streams_) {
-    if (s->phase != Stream::Phase::kOpen || control_->claims.size() >= most) continue;
-    if (const auto chain = store_->chain(id, s->soft)) control_->claims.push_back({id, s->soft, *chain});
+  std::vector<Stream*> open;
+  for (const auto& [id, s] : streams_)
+    if (s->phase == Stream::Phase::kOpen) open.push_back(s.get());
+  std::ranges::stable_sort(open, {}, &Stream::confirmed_at);
+  for (Stream* s : open) {
+    if (control_->claims.size() >= most) break;
+    if (const auto chain = store_->chain(s->id, s->soft))
+      control_->claims.push_back({s->id, s->soft, *chain});
+    else
+      s->confirmed_at = now_;  // nothing can be asked of it now
   }
   if (control_->claims.empty()) {
     confirm_not_before_ = now_ + 5 * kLinkSecond;
@@ -676,12 +683,13 @@ void SenderLink::confirm_verdict(Verdict v) {
     confirm_not_before_ = now_ + 5 * kLinkSecond;
     return finish_control();
   }
-  for (const ChainClaim& claim : control_->claims)
+  for (const ChainClaim& claim : control_->claims) {
+    if (Stream* s = find_stream(claim.stream)) s->confirmed_at = now_;
     if (claim.seq > store_->confirmed(claim.stream))
       if (const Status status = store_->set_confirmed(claim.stream, claim.seq); !status.ok())
         return doubt("the confirmed position cannot be stored: " + status.error().text());
+  }
   ++counters_.confirms;
-  confirmed_this_session_ = true;
   confirm_requested_ = false;
   last_confirm_ = now_;
   finish_control();

@@ -41,6 +41,10 @@ void SenderLink::session_over() {
         s->ask_reason = options_.ask != AskMode::kOff;
         s->backoff = std::clamp(s->backoff * 2, options_.quiet_min, options_.quiet_max);
         s->retry_at = now_ + s->backoff;
+        if (options_.ask == AskMode::kOff)
+          notice(true,
+                 "stream " + std::to_string(id) +
+                     ": three sessions without an answer to what was sent, reason unknown (ask is off)");
       }
     } else if (s->answered_this_session) {
       s->silent_sessions = 0;

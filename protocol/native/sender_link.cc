@@ -166,12 +166,12 @@ void SenderLink::step_down() {
   }
   hello_refused_ = false;
   ++counters_.sessions;
-  confirmed_this_session_ = false;
   confirm_not_before_ = 0;
   control_.reset();
   for (auto& [id, s] : streams_) {
     s->sent_this_session = s->answered_this_session = s->lowered_this_session = false;
     s->forks_this_session = 0;
+    s->confirmed_at = -1;
   }
   set_state(LinkState::kConnect, "connecting");
   for (auto& lane : lanes_) {
@@ -329,9 +329,10 @@ bool SenderLink::send(Lane& lane, Purpose purpose, StreamId stream, const Messag
   header.lane = lane.id;
   header.frame_number = ++lane.frame_number;
   const bool data = purpose == Purpose::kBatch || purpose == Purpose::kPart;
-  if (const Stream* s = find_stream(stream); data && s != nullptr && s->refused_in_row > 0)
-    header.salt = static_cast<std::uint32_t>(random_->u64() |
-                                             1);  // a repetition after `fail` looks different to the device
+  // A repetition after `fail` looks different to the device.
+  const bool repeats = data || purpose == Purpose::kGap;
+  if (const Stream* s = find_stream(stream); repeats && s != nullptr && s->refused_in_row > 0)
+    header.salt = static_cast<std::uint32_t>(random_->u64() | 1);
   Bytes wire = encode_outer_frame(encode_message(header, body), options_.wrap);
   InFlight frame{purpose, stream, first, last, 0, false};
   frame.deadline = now_ + (data ? answer_timeout(wire.size()) : options_.handshake_timeout);

@@ -253,7 +253,6 @@ class SenderLink {
       1;  // doubled by two answer timeouts in a row; the frame fill is divided by it
   std::uint32_t good_in_row_ = 0;
   bool confirm_requested_ = false;
-  bool confirmed_this_session_ = false;
   LinkNanos last_confirm_ = 0;
   LinkNanos confirm_not_before_ = 0;
   std::vector<TxAction> actions_;

@@ -55,7 +55,8 @@ struct SenderLink::Stream {
   bool answered_this_session = false;
   bool lowered_this_session = false;
   std::uint32_t forks_this_session = 0;
-  bool unreadable = false;  // the next batch cannot be given any more
+  LinkNanos confirmed_at = -1;  // when a confirm of this session last spoke of it; -1: not yet
+  bool unreadable = false;      // the next batch cannot be given any more
   // ask: off
   std::uint32_t hello_refusals = 0;
   bool hello_lowest = false;
