@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "pipe/stream/notes.h"
+
 namespace tidegate {
 
 std::int64_t to_nanos(std::int64_t time, TimeUnit unit) {
@@ -40,7 +42,7 @@ BatchBuilder Ingest::take_builder(const Key& key) {
   return builder;
 }
 
-Status Ingest::submit(const Key& key, std::span<const RowView> rows, Done done) {
+Status Ingest::submit(const Key& key, std::span<const RowView> rows, Done done, const Hash128& mark) {
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) return make_error(ErrorCode::kClosed, "the daemon stops");
@@ -67,6 +69,7 @@ Status Ingest::submit(const Key& key, std::span<const RowView> rows, Done done) 
     }
     next_.bytes += it->second.approximate_bytes() - before;
     next_.tickets.push_back({std::move(done), status});
+    if (status.ok() && !mark.is_zero()) ByteWriter(next_.marks).bytes(mark.view());
   }
   work_.notify_one();
   return {};
@@ -78,7 +81,12 @@ void Ingest::run() {
     {
       std::unique_lock lock(mutex_);
       work_.wait(lock, [this] { return stopping_ || !next_.tickets.empty(); });
-      if (next_.tickets.empty()) return;
+      if (next_.tickets.empty()) {
+        lock.unlock();
+        static_cast<void>(
+            note_requests({}));  // the stop syncs the journal; without it the marks only live longer
+        return;
+      }
       round = std::exchange(next_, Round{});
       for (auto& [key, builder] : open_)
         if (!builder.empty()) round.sealed.push_back({key, std::exchange(builder, take_builder(key))});
@@ -123,6 +131,7 @@ Status Ingest::write(Round& round, std::int64_t* newest) {
     TG_CHECK(append(batches));
     ++records;
   }
+  TG_CHECK(note_requests(round.marks));
   TG_CHECK(journal_->sync());
   const std::lock_guard lock(mutex_);
   counters_.rows += rows;
@@ -131,6 +140,25 @@ Status Ingest::write(Round& round, std::int64_t* newest) {
   counters_.records += records;
   ++counters_.syncs;
   return {};
+}
+
+void Ingest::answered(const std::vector<Hash128>& marks) {
+  const std::lock_guard lock(mutex_);
+  for (const Hash128& mark : marks) ByteWriter(answered_).bytes(mark.view());
+}
+
+// After the rows they speak of: a crash in between stores rows without their mark, never a mark without its
+// rows.
+Status Ingest::note_requests(const Bytes& stored) {
+  RequestMarksNote note;
+  note.stored = stored;
+  {
+    const std::lock_guard lock(mutex_);
+    note.answered.swap(answered_);
+  }
+  if (note.stored.empty() && note.answered.empty()) return {};
+  note.wall_micros = env_.clock->wall_micros();
+  return journal_->append_note(static_cast<std::uint8_t>(RequestMarksNote::kType), encode_note(note));
 }
 
 // One record: consecutive batches encoded together.

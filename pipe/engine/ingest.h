@@ -61,7 +61,12 @@ class Ingest {
   // Adds all rows in order; `done` follows when they are durable or have failed. Errors at once (then `done`
   // is not called and no row was taken): kBusy when too much waits, kClosed after stop(), kInvalidArgument
   // for a first row that the model cannot hold (a later one fails the whole call through `done`).
-  Status submit(const Key& key, std::span<const RowView> rows, Done done);
+  // `mark` (not zeros): noted in the same sync as the rows, so that this part of a request is recognised when
+  // it comes again after a crash (pipe/stream/request_marks.h).
+  Status submit(const Key& key, std::span<const RowView> rows, Done done, const Hash128& mark = {});
+  // The producer knows that these parts are stored: their marks are forgotten with the next sync, or at
+  // stop().
+  void answered(const std::vector<Hash128>& marks);
 
   // Writes what waits, calls every Done, ends the thread.
   void stop();
@@ -80,12 +85,14 @@ class Ingest {
   struct Round {  // what one sync covers
     std::vector<Sealed> sealed;
     std::vector<Ticket> tickets;
+    Bytes marks;  // of the requests, 16 bytes each
     std::size_t bytes = 0;
   };
 
   void run();
   Status write(Round& round, std::int64_t* newest);
   Status append(const std::vector<Batch>& batches);
+  Status note_requests(const Bytes& stored);
   BatchBuilder take_builder(const Key& key);
 
   Env env_;
@@ -99,6 +106,7 @@ class Ingest {
   Round next_;
   std::size_t in_work_bytes_ = 0;
   bool stopping_ = false;
+  Bytes answered_;  // marks that may be forgotten
   IngestCounters counters_;
   std::jthread thread_;
 };

@@ -31,6 +31,7 @@ enum class NoteType : std::uint8_t {
   kChainMark = 21,
   kTrimSpan = 22,
   kStreamClosed = 23,
+  kRequestMarks = 24,
   // the receiving side
   kFarSession = 32,
   kFarStreamOpen = 33,
@@ -134,6 +135,17 @@ struct TrimSpan {
   static constexpr auto fields() {
     using N = TrimSpan;
     return std::tuple(&N::first, &N::last, &N::events, &N::time_min, &N::time_max);
+  }
+};
+
+// Parts of producers' requests that are stored, and those whose producer knows it (request_marks.h).
+struct RequestMarksNote {
+  static constexpr NoteType kType = NoteType::kRequestMarks;
+  std::int64_t wall_micros = 0;
+  Bytes stored, answered;  // 16 bytes each mark
+  static constexpr auto fields() {
+    using N = RequestMarksNote;
+    return std::tuple(&N::wall_micros, &N::stored, &N::answered);
   }
 };
 

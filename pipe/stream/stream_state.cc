@@ -25,6 +25,7 @@ Bytes StreamState::checkpoint() {
   put(static_cast<std::uint32_t>(parts_.pipes.size()));
   for (const auto& [name, position] : parts_.pipes) put(name), put(position.lsn), put(position.state);
   parts_.ledger.save(put);
+  parts_.requests.save(put);
   return out;
 }
 
@@ -47,6 +48,7 @@ Status StreamState::restore(ByteView checkpoint) {
       parts.pipes[name] = std::move(position);
     }
     parts.ledger.load(get);
+    parts.requests.load(get);
     if (!get.finished()) return bad_checkpoint("ends too early or has bytes left over");
   }
   const std::lock_guard lock(mutex_);
@@ -149,6 +151,8 @@ void StreamState::on_near_note(NoteType type, ByteView body) {
       return fold<NearForkNote>(body, apply);
     case NoteType::kChainMark:
       return fold<ChainMarkNote>(body, apply);
+    case NoteType::kRequestMarks:
+      return fold<RequestMarksNote>(body, [&](const auto& n) { parts_.requests.apply(n); });
     case NoteType::kTrimSpan:
       return fold<TrimSpan>(body, apply);
     default:
@@ -242,6 +246,11 @@ std::vector<std::variant<FarForkNote, FarGapNote>> StreamState::owed_events() co
 }
 Seq StreamState::far_kept_to(const Id& journal, StreamId id) const {
   TG_LOCKED(parts_.far.kept_to(journal, id));
+}
+
+std::vector<Hash128> StreamState::request_marks() const {
+  const std::lock_guard lock(mutex_);
+  return parts_.requests.all();
 }
 
 std::map<std::string, PipePosition> StreamState::pipe_positions() const {

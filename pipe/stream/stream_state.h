@@ -22,6 +22,7 @@
 #include "pipe/stream/far_fold.h"
 #include "pipe/stream/ledger.h"
 #include "pipe/stream/near_fold.h"
+#include "pipe/stream/request_marks.h"
 
 namespace tidegate {
 
@@ -83,6 +84,9 @@ class StreamState final : public JournalState {
   std::vector<std::variant<FarForkNote, FarGapNote>> owed_events() const;
   Seq far_kept_to(const Id& journal, StreamId id) const;
 
+  // Parts of requests that a producer may send again (request_marks.h).
+  std::vector<Hash128> request_marks() const;
+
   // ---- pipes
   std::map<std::string, PipePosition> pipe_positions() const;
   std::optional<PipePosition> pipe_position(const std::string& name) const;
@@ -103,6 +107,7 @@ class StreamState final : public JournalState {
     FarFold far;
     std::map<std::string, PipePosition> pipes;
     Ledger ledger;
+    RequestMarks requests;
   };
   template <class N, class F>
   void fold(ByteView body, F apply);
