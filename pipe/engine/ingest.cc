@@ -114,6 +114,7 @@ Status Ingest::write(Round& round, std::int64_t* newest) {
   std::vector<Batch> batches;
   std::size_t bytes = 0;
   std::uint64_t rows = 0, values = 0, records = 0;
+  TG_CHECK(note_requests(std::move(round.marks), journal_->head() + round.sealed.size()));
   for (Sealed& sealed : round.sealed) {
     batches.push_back(sealed.builder.build());
     const BatchSummary& summary = batches.back().summary;
@@ -131,7 +132,6 @@ Status Ingest::write(Round& round, std::int64_t* newest) {
     TG_CHECK(append(batches));
     ++records;
   }
-  TG_CHECK(note_requests(round.marks));
   TG_CHECK(journal_->sync());
   const std::lock_guard lock(mutex_);
   counters_.rows += rows;
@@ -147,18 +147,26 @@ void Ingest::answered(const std::vector<Hash128>& marks) {
   for (const Hash128& mark : marks) ByteWriter(answered_).bytes(mark.view());
 }
 
-// After the rows they speak of: a crash in between stores rows without their mark, never a mark without its
-// rows.
-Status Ingest::note_requests(const Bytes& stored) {
-  RequestMarksNote note;
-  note.stored = stored;
+// Before the rows that they speak of, with the LSN that the last of them will have (this thread is the only
+// one that appends rows): a crash in between leaves a stale mark, which the start takes back.
+Status Ingest::note_requests(Bytes stored, Lsn rows_lsn) {
+  constexpr std::size_t kMost = 32 << 10;  // of each list in one note
+  Bytes answered;
   {
     const std::lock_guard lock(mutex_);
-    note.answered.swap(answered_);
+    answered.swap(answered_);
   }
-  if (note.stored.empty() && note.answered.empty()) return {};
-  note.wall_micros = env_.clock->wall_micros();
-  return journal_->append_note(static_cast<std::uint8_t>(RequestMarksNote::kType), encode_note(note));
+  const auto take = [](Bytes& from) {
+    const std::size_t size = std::min(from.size(), kMost);
+    Bytes out(from.end() - static_cast<std::ptrdiff_t>(size), from.end());
+    from.resize(from.size() - size);
+    return out;
+  };
+  while (!stored.empty() || !answered.empty()) {
+    RequestMarksNote note{env_.clock->wall_micros(), rows_lsn, take(stored), take(answered)};
+    TG_CHECK(journal_->append_note(static_cast<std::uint8_t>(RequestMarksNote::kType), encode_note(note)));
+  }
+  return {};
 }
 
 // One record: consecutive batches encoded together.

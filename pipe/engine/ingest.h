@@ -92,7 +92,7 @@ class Ingest {
   void run();
   Status write(Round& round, std::int64_t* newest);
   Status append(const std::vector<Batch>& batches);
-  Status note_requests(const Bytes& stored);
+  Status note_requests(Bytes stored, Lsn rows_lsn);
   BatchBuilder take_builder(const Key& key);
 
   Env env_;

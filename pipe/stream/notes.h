@@ -142,10 +142,11 @@ struct TrimSpan {
 struct RequestMarksNote {
   static constexpr NoteType kType = NoteType::kRequestMarks;
   std::int64_t wall_micros = 0;
+  Lsn rows_lsn = 0;        // the rows of `stored` are there when the journal reaches this LSN
   Bytes stored, answered;  // 16 bytes each mark
   static constexpr auto fields() {
     using N = RequestMarksNote;
-    return std::tuple(&N::wall_micros, &N::stored, &N::answered);
+    return std::tuple(&N::wall_micros, &N::rows_lsn, &N::stored, &N::answered);
   }
 };
 

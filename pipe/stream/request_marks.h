@@ -2,10 +2,11 @@
 // RequestMarks: which parts of producers' requests are stored though their producer may not know it, so that
 // a request that comes again after a crash is not stored twice.
 //
-// A mark is a digest that the source makes of a part of a request (its content, its key, the number of the
-// part); it is noted in the same sync as the rows of that part. When the answer has been given the mark is
-// forgotten with a later note, unless it is to be kept (requests with an Idempotency-Key). Bounded by number
-// and age. Pure, no lock of its own.
+// A mark is a digest that the source makes of a part of a request (its content, its key, the number of
+// the part). It is noted before the rows of that part, with the LSN up to which they will be, and in the
+// same sync: a mark whose rows a crash has cut off is stale, and is taken back before anything else is
+// appended. When the answer has been given the mark is forgotten with a later note, unless it is to be kept
+// (requests with an Idempotency-Key). Bounded by number and age. Pure, no lock of its own.
 #pragma once
 
 #include <deque>
@@ -23,7 +24,7 @@ class RequestMarks {
  public:
   void apply(const RequestMarksNote& note) {
     for (const Hash128& mark : split(note.stored))
-      if (marks_.insert(mark).second) order_.push_back({mark, note.wall_micros});
+      if (marks_.insert(mark).second) order_.push_back({mark, note.wall_micros, note.rows_lsn});
     for (const Hash128& mark : split(note.answered)) marks_.erase(mark);
     while (!order_.empty() && (order_.size() > kMaxRequestMarks || !marks_.contains(order_.front().mark) ||
                                note.wall_micros - order_.front().wall_micros > kRequestMarkMicros)) {
@@ -31,7 +32,13 @@ class RequestMarks {
       order_.pop_front();
     }
   }
-  std::vector<Hash128> all() const { return {marks_.begin(), marks_.end()}; }
+  // Those whose rows are there (`stale`: are not there), when the journal's last LSN is `head`.
+  std::vector<Hash128> list(Lsn head, bool stale) const {
+    std::vector<Hash128> out;
+    for (const Aged& entry : order_)
+      if (marks_.contains(entry.mark) && (entry.rows_lsn > head) == stale) out.push_back(entry.mark);
+    return out;
+  }
 
   template <class Put>
   void save(Put& put) const {
@@ -39,14 +46,14 @@ class RequestMarks {
     for (const Aged& entry : order_) count += marks_.contains(entry.mark) ? 1 : 0;
     put(count);
     for (const Aged& entry : order_)
-      if (marks_.contains(entry.mark)) put(entry.mark), put(entry.wall_micros);
+      if (marks_.contains(entry.mark)) put(entry.mark), put(entry.wall_micros), put(entry.rows_lsn);
   }
   template <class Get>
   void load(Get& get) {
-    const std::uint32_t count = get.count(16 + 8);
+    const std::uint32_t count = get.count(16 + 8 + 8);
     for (std::uint32_t i = 0; i < count && get.ok(); ++i) {
       Aged entry;
-      get(entry.mark), get(entry.wall_micros);
+      get(entry.mark), get(entry.wall_micros), get(entry.rows_lsn);
       marks_.insert(entry.mark);
       order_.push_back(entry);
     }
@@ -56,6 +63,7 @@ class RequestMarks {
   struct Aged {
     Hash128 mark;
     std::int64_t wall_micros = 0;
+    Lsn rows_lsn = 0;
   };
   static std::vector<Hash128> split(const Bytes& list) {
     std::vector<Hash128> out;

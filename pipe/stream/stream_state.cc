@@ -248,9 +248,9 @@ Seq StreamState::far_kept_to(const Id& journal, StreamId id) const {
   TG_LOCKED(parts_.far.kept_to(journal, id));
 }
 
-std::vector<Hash128> StreamState::request_marks() const {
+std::vector<Hash128> StreamState::request_marks(bool stale) const {
   const std::lock_guard lock(mutex_);
-  return parts_.requests.all();
+  return parts_.requests.list(parts_.near.head_lsn(), stale);
 }
 
 std::map<std::string, PipePosition> StreamState::pipe_positions() const {

@@ -85,7 +85,7 @@ class StreamState final : public JournalState {
   Seq far_kept_to(const Id& journal, StreamId id) const;
 
   // Parts of requests that a producer may send again (request_marks.h).
-  std::vector<Hash128> request_marks() const;
+  std::vector<Hash128> request_marks(bool stale = false) const;
 
   // ---- pipes
   std::map<std::string, PipePosition> pipe_positions() const;
