@@ -150,7 +150,7 @@ void Ingest::answered(const std::vector<Hash128>& marks) {
 // Before the rows that they speak of, with the LSN that the last of them will have (this thread is the only
 // one that appends rows): a crash in between leaves a stale mark, which the start takes back.
 Status Ingest::note_requests(Bytes stored, Lsn rows_lsn) {
-  constexpr std::size_t kMost = 32 << 10;  // of each list in one note
+  static constexpr std::size_t kMost = 32 << 10;  // of each list in one note
   Bytes answered;
   {
     const std::lock_guard lock(mutex_);
