@@ -60,8 +60,9 @@ def hash_list(c):
 class Connection:
     """Reads the frames of a connection in order. chains: by (stream, seq), as far as said or computed here."""
 
-    def __init__(self):
-        self.number, self.session, self.journal, self.chains, self.parts = 0, None, None, {}, None
+    def __init__(self, number=0):
+        """`number`: of the frame before the first one; None: not known."""
+        self.number, self.session, self.journal, self.chains, self.parts = number, None, None, {}, None
 
     def payload(self, payload):
         """One line about the frame; Bad where it contradicts the page or an earlier frame."""
@@ -70,7 +71,7 @@ class Connection:
         require(len(payload) >= 24, f"a native frame of {len(payload)} bytes")
         head = Head(*struct.unpack_from("<BBHQHBBII", payload))
         require((head.version, head.flags, head.reserved) == (0x80, 0, 0), f"{head}: version, flags or reserved")
-        require(head.number == self.number + 1, f"frame number {head.number} after {self.number}")
+        require(self.number is None or head.number == self.number + 1, f"frame number {head.number} after {self.number}")
         require(self.session in (None, head.session), f"session {head.session} on a connection of {self.session}")
         self.number, self.session = head.number, head.session
         c = Cursor(salted(payload[24:], head.salt), f"frame {head.number}")
@@ -175,8 +176,8 @@ def read_capture(data):
         return data
 
 
-def describe(data):
-    connection = Connection()
+def describe(data, number=0):
+    connection = Connection(number)
     for offset, wrapped, payload in outer_frames(data):
         try:
             yield f"{offset} {'E ' if wrapped else ''}{connection.payload(payload)}"
@@ -197,4 +198,6 @@ def print_all(lines):
     return count
 
 
-GOLDEN = {}
+def check_golden(data):
+    """A worked example: consecutive frames from anywhere in a connection."""
+    require(list(describe(data, None)), "no frames")

@@ -58,8 +58,8 @@ def examples(path):
             require(file, f"{path}: no file name before the example")
             data = hex_of(block.splitlines(), ";")
             yield tag, file[-1], check_segment, (data, file[-1])
-        elif tag in frames.GOLDEN:
-            yield tag, name, *frames.golden(tag, block)
+        elif tag in ("frame", "frames"):
+            yield tag, name, frames.check_golden, (hex_of(block.splitlines(), "#"),)
 
 
 def command(options):
