@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// What both kinds of machine have: a disk, boots and deaths.
+#include "tests/sim/machines.h"
+
+namespace tidegate::sim {
+
+Machine::Machine(Site* site, std::string name, std::uint64_t seed)
+    : site_(site), name_(std::move(name)), clock_(site->queue), random_(seed) {
+  files_.on_effect([this](EffectKind kind, const std::string& path) {
+    if (effects_left_ == 0 || --effects_left_ != 0) return;
+    site_->say(name_ + ": dies at an effect on " + path);
+    throw SimCrash{kind == EffectKind::kWrite ? random_.below(64) : 0};
+  });
+}
+
+void Machine::boot_after(Nanos delay) {
+  if (retired_) return;
+  site_->queue->after(delay, kWorld, [this] { boot(); });
+}
+
+void Machine::boot() {
+  if (up() || retired_) return;
+  process_ = site_->queue->spawn();
+  Status started;
+  site_->queue->run_as(process_, [&] { started = start(); });
+  if (started.ok()) {
+    trouble_.clear();
+    site_->say(name_ + ": up");
+    return;
+  }
+  trouble_ = started.error().text();
+  site_->say(name_ + ": cannot start: " + trouble_);
+  die(false, (1 + boots_++ % 8) * 2 * kSecond);
+}
+
+void Machine::die(bool power, Nanos down) {
+  if (!up()) return;
+  const ProcessId dead = process_;
+  process_ = kWorld;
+  effects_left_ = 0;
+  site_->queue->kill(dead);
+  site_->device->process_died(dead, power);
+  if (power) {
+    files_.power_cut(random_);
+  } else {
+    files_.process_crash();
+  }
+  destroy();
+  if (trouble_.empty()) trouble_ = "down";
+  boot_after(down);
+}
+
+void Machine::crash(Nanos down) {
+  if (up()) site_->say(name_ + ": killed");
+  die(false, down);
+}
+
+void Machine::power_cut(Nanos down) {
+  site_->say(name_ + ": loses power");
+  if (up()) return die(true, down);
+  files_.power_cut(random_);
+}
+
+void Machine::crash_at_effect(std::uint64_t n, Nanos down) {
+  effects_left_ = n;
+  down_after_crash_ = down;
+}
+
+void Machine::on_sim_crash() { die(random_.chance(1, 3), down_after_crash_); }
+
+void Machine::restart_soon(const std::string& why) {
+  site_->say(name_ + ": stops to be started again: " + why);
+  site_->queue->after(0, kWorld, [this, process = process_] {
+    if (process == process_) die(false, 2 * kSecond);
+  });
+}
+
+void Machine::retire() {
+  site_->say(name_ + ": switched off for good");
+  retired_ = true;
+  die(false, 0);
+}
+
+void Machine::every(Nanos interval, std::function<void()> task) {
+  site_->queue->after(interval, process_, [this, interval, task = std::move(task)]() mutable {
+    task();
+    if (up()) every(interval, std::move(task));
+  });
+}
+
+Machine::Image Machine::image() {
+  Image out;
+  if (journal() != nullptr) {
+    out.first = journal()->first_lsn();
+    out.head = journal()->head();
+    out.journal = journal()->id();
+  }
+  out.disk = files_.snapshot(true);
+  return out;
+}
+
+void Machine::roll_back(const Image& image, Nanos down) {
+  site_->say(name_ + ": its disk becomes that of an earlier moment, up to " + std::to_string(image.head));
+  die(false, down);
+  files_.restore(image.disk);
+  rolled_back(image);
+}
+
+void Machine::replace_disk(Nanos down) {
+  site_->say(name_ + ": its disk is replaced by an empty one");
+  die(false, down);
+  files_.wipe();
+  replaced();
+}
+
+bool Machine::rot() {
+  if (journal() == nullptr) return false;
+  const auto segments = journal()->segments();
+  const SegmentInfo& segment = segments[random_.below(segments.size())];
+  if (segment.bytes < 512) return false;
+  const std::uint64_t at = 64 + random_.below(segment.bytes - 64);
+  if (!files_.rot(segment.path, at, static_cast<unsigned>(random_.below(8))).ok()) return false;
+  site_->say(name_ + ": a bit of " + segment.path + " flips at " + std::to_string(at));
+  rotted();
+  return true;
+}
+
+}  // namespace tidegate::sim

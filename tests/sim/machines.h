@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// The simulated machines: a disk that survives, and a process of production code that does not.
+//
+// A machine boots, crashes (process or power), and boots again by itself some seconds later. What its producers are told
+// and what happens to its disk goes to the oracle.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/sim_env.h"
+#include "pipe/stream/far_store.h"
+#include "pipe/stream/near_store.h"
+#include "receiver/air_gap_listener.h"
+#include "sender/air_gap_connector.h"
+#include "tests/sim/gatekeeper.h"
+#include "tests/sim/oracle.h"
+
+namespace tidegate::sim {
+
+// What the machines of one run share. Outlives them.
+struct Site {
+  EventQueue* queue = nullptr;
+  Gatekeeper* device = nullptr;
+  Oracle* oracle = nullptr;
+  std::function<void(const std::string&)> trace;  // empty: no timeline wanted
+  void say(const std::string& text) const {
+    if (trace) trace(text);
+  }
+};
+
+struct JournalSetup {
+  std::uint64_t segment_bytes = 16 << 10;
+  std::uint64_t quota_bytes = 0;
+  SafetyWindow window;
+};
+
+// What both kinds of machine have: disk, clock, crashes.
+class Machine {
+ public:
+  Machine(Site* site, std::string name, std::uint64_t seed);
+  virtual ~Machine() = default;
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  void boot();                  // now
+  void boot_after(Nanos delay);
+  bool up() const { return process_ != kWorld; }
+  ProcessId process() const { return process_; }
+  const std::string& name() const { return name_; }
+  const std::string& trouble() const { return trouble_; }  // why it does not run; empty: it does
+
+  // The process dies now; its kernel closes its sockets. It starts again after `down`.
+  void crash(Nanos down);
+  // At its n-th effect on the disk from now.
+  void crash_at_effect(std::uint64_t n, Nanos down);
+  void power_cut(Nanos down);
+  // Called by the run when an effect hook killed the process.
+  void on_sim_crash();
+  // Never boots again.
+  void retire();
+  bool retired() const { return retired_; }
+
+  SimFileSystem& files() { return files_; }
+  SimRandom& random() { return random_; }
+
+  struct Image {
+    SimSnapshot disk;
+    Lsn first = 1, head = 0;
+    Id journal;
+  };
+  Image image();                         // of the durable state now
+  virtual void roll_back(const Image& image, Nanos down);
+  virtual void replace_disk(Nanos down);
+  // Flips a bit of a segment; false when there is nothing yet.
+  bool rot();
+
+ protected:
+  virtual Status start() = 0;   // builds the process; running as it
+  virtual void destroy() = 0;   // of the process's objects; every file handle is dead already
+  virtual const Journal* journal() const = 0;
+  virtual void rolled_back(const Image& image) = 0;
+  virtual void replaced() = 0;
+  virtual void rotted() = 0;
+  // The process finds that it cannot go on: it ends and is started again.
+  void restart_soon(const std::string& why);
+  void every(Nanos interval, std::function<void()> task);
+  Env env() { return {&files_, &clock_, &random_}; }
+
+  Site* site_;
+  std::string name_;
+  SimMachineClock clock_;
+  SimRandom random_;
+  SimFileSystem files_;
+  ProcessId process_ = kWorld;
+  std::string trouble_ = "not started";
+
+ private:
+  void die(bool power, Nanos down);
+
+  std::uint64_t effects_left_ = 0;  // 0: no crash is planned
+  Nanos down_after_crash_ = 5 * kSecond;
+  bool retired_ = false;
+  std::uint64_t boots_ = 0;
+};
+
+struct SenderSetup {
+  int number = 0;  // for the oracle
+  Id sender_id;
+  SenderLinkOptions link;
+  JournalSetup journal;
+  bool declare_gaps = false;
+};
+
+class SenderMachine final : public Machine {
+ public:
+  SenderMachine(Site* site, const SenderSetup& setup, std::uint64_t seed);
+  ~SenderMachine() override;
+
+  // Producers give `count` batches, one group; tried again while the journal refuses.
+  void produce(std::uint32_t count, std::uint32_t largest);
+  // Accepted or waiting: what producers have given so far.
+  std::uint64_t backlog() const { return waiting_; }
+  void clone_from(SenderMachine& original, const Image& image);
+
+  int number() const { return setup_.number; }
+  const SenderSetup& setup() const { return setup_; }
+  std::optional<Id> journal_id() const;
+  const SenderLink* link() const;
+  NearStore* store();
+  // Everything that was produced is confirmed (or, without questions, answered).
+  bool quiet() const;
+
+  // ---- the operator
+  bool fenced() const { return link() != nullptr && link()->state() == LinkState::kFenced; }
+  void adopt();
+  void declare_gap(StreamId stream);
+  void fork_at(StreamId stream, Seq base);
+  void confirm_and_trim();
+
+ private:
+  class WatchedStore;
+  struct Process;
+  Status start() override;
+  void destroy() override;
+  const Journal* journal() const override;
+  void rolled_back(const Image& image) override;
+  void replaced() override;
+  void rotted() override { site_->oracle->rotted(setup_.number); }
+  void produce_now();
+  void trim();
+  void look_at(const Status& status);
+  void tell_unreadable();
+  Batch make_content(std::uint32_t largest);
+
+  SenderSetup setup_;
+  std::unique_ptr<Process> run_;
+  std::uint32_t waiting_ = 0;
+  std::uint32_t largest_ = 200;
+  std::uint64_t made_ = 0;
+  bool retry_planned_ = false;
+};
+
+struct ReceiverSetup {
+  Id receiver_id;
+  ReceiverLinkOptions link;
+  JournalSetup journal;
+  Nanos sync_time = 5 * kMillisecond;
+  bool trims = false;
+};
+
+class ReceiverMachine final : public Machine {
+ public:
+  ReceiverMachine(Site* site, const ReceiverSetup& setup, std::uint64_t seed);
+  ~ReceiverMachine() override;
+
+  FarStore* store();
+  void approve(const Id& sender, const Id& journal);
+  // The position and the chain as an operator reads them on the status page.
+  FarStream position(const Id& journal, StreamId stream);
+  // Opens a copy of the disk, as after a clean stop, and lets the oracle read it.
+  void check(const std::vector<Id>& live);
+
+ private:
+  class GroupCommitter;
+  struct Process;
+  Status start() override;
+  void destroy() override;
+  const Journal* journal() const override;
+  void rolled_back(const Image& image) override;
+  void replaced() override;
+  void rotted() override { site_->oracle->far_rotted(); }
+  void trim();
+  void give_to_sinks(Lsn up_to);
+
+  ReceiverSetup setup_;
+  std::unique_ptr<Process> run_;
+};
+
+}  // namespace tidegate::sim

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The oracle: what a run must be able to show, from its own record of what was acknowledged. It stands outside the code
+// under test: it hears what producers were told, what was released, which disks were taken away; it never asks the link.
+//
+// A batch is known by its content; every batch that the simulator makes is unique.
+#pragma once
+
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "pipe/journal/journal.h"
+#include "pipe/stream/stream_state.h"
+#include "tests/sim/event_queue.h"
+
+namespace tidegate::sim {
+
+class Oracle {
+ public:
+  explicit Oracle(const EventQueue* queue) : queue_(queue) {}
+
+  // ---- what happens at the senders; `machine` counts from 0
+  void appended(int machine, const Id& journal, Lsn lsn, const Hash128& hash);
+  void acknowledged(int machine, Lsn first, Lsn last);
+  // The process is up again: the journal says it holds first..head.
+  void reopened(int machine, const Id& journal, Lsn first, Lsn head);
+  // Everything below `first` was let go. `allowed_unproven`: acknowledged before this moment it may go without proof.
+  void released(int machine, Lsn first, Nanos allowed_unproven);
+  // A bit of the disk was flipped: batches there may be lost, when that is declared.
+  void rotted(int machine) { machines_[machine].rotted = true; }
+  // The disk is that of an earlier moment, when it held first..head; or an empty one.
+  void rolled_back(int machine, Lsn first, Lsn head);
+  void replaced(int machine);
+  void cloned(int from, int to, Lsn first, Lsn head);
+  void retired(int machine) { replaced(machine); }
+  // The sender holds `confirmed` for proven.
+  void confirmed(int machine, Lsn up_to, bool may_ask);
+  // These LSNs cannot be read any more, and the journal says so.
+  void unreadable(int machine, const std::vector<LsnRange>& ranges);
+
+  // ---- and at the receiver
+  void far_synced(const Hash128& hash);
+  void far_trimmed(const Hash128& hash);  // it was given to the sinks before
+  void far_lost() { far_lost_at_ = queue_->now(); }  // its disk was rolled back or replaced
+  void far_rotted() { far_rotted_ = true; }
+
+  // Reads the far journal, which was opened again, and compares. `live`: journals whose sender still runs.
+  void check_far(const Journal& journal, const StreamState& state, const std::vector<Id>& live);
+
+  void violation(std::string text);
+  const std::vector<std::string>& violations() const { return violations_; }
+  std::uint64_t batches_acknowledged() const { return acknowledged_; }
+
+ private:
+  struct Fact {
+    Hash128 hash;
+    Id journal;
+    Lsn lsn = 0;
+    bool acknowledged = false;
+    bool lost_by_rot = false;
+    Nanos acknowledged_at = 0;
+    std::uint32_t held_by = 0;  // a bit per machine whose journal has it
+    Nanos released_at = -1;
+    Nanos far_at = -1;  // last synced in the far journal
+    bool delivered = false;
+    bool present = false;  // in the final far journal
+  };
+  struct Machine {
+    std::vector<std::uint32_t> facts;  // by LSN - 1
+    Lsn first = 1;                     // oldest held
+    bool rotted = false;
+  };
+  struct Line {  // one stream in the far journal, as it is read
+    std::uint32_t generation = 0;
+    Seq last = 0;
+    bool any = false;
+    std::map<Seq, Hash128> chains;
+    std::optional<std::int64_t> shift;  // LSN at the sender minus seq
+    std::uint64_t forks = 0;
+  };
+  struct Far;  // the reading under way
+  void let_go(int machine, Lsn lsn, bool release);
+  void check_record(Far& far, const Record& record);
+  void check_place(Far& far, Line& line, const RecordMeta& meta, Seq first);
+  void check_batch(Line& line, const Origin& origin, Seq seq, ByteView canonical, const Hash128& declared);
+  void check_missing(const Far& far);
+  bool covered_by_gap(const Far& far, const Id& journal, StreamId stream, Seq from, Seq to) const;
+  bool covered_by_any_gap(const Far& far, const Fact& fact) const;
+  static std::string name(const Fact& fact);
+
+  const EventQueue* queue_;
+  std::vector<Fact> facts_;
+  std::unordered_map<Hash128, std::uint32_t, Bytes16Hasher> by_hash_;
+  std::map<int, Machine> machines_;
+  Nanos far_lost_at_ = -1;
+  bool far_rotted_ = false;
+  std::uint64_t acknowledged_ = 0;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace tidegate::sim

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipe/model/container.h"
+#include "tests/sim/machines.h"
+
+namespace tidegate::sim {
+namespace {
+
+constexpr const char* kFolder = "/journal";
+constexpr const char* kSink = "sink";
+
+JournalOptions journal_options(const JournalSetup& setup) {
+  JournalOptions out;
+  out.directory = kFolder;
+  out.segment_bytes = setup.segment_bytes;
+  out.quota_bytes = setup.quota_bytes;
+  out.reserve_bytes = 16 << 10;
+  return out;
+}
+
+}  // namespace
+
+// Appends at once, syncs for everybody some milliseconds later: a power cut may come in between.
+class ReceiverMachine::GroupCommitter final : public Committer {
+ public:
+  GroupCommitter(ReceiverMachine* owner, ProcessId process) : owner_(owner), process_(process) {}
+
+  void submit(StoreRequest request, std::function<void(Status)> done) override {
+    Status appended = owner_->store()->append(request);
+    if (!appended.ok() && owner_->site_->trace)
+      owner_->site_->say(owner_->name_ + ": cannot append: " + appended.error().text());
+    if (!appended.ok() && appended.error().code == ErrorCode::kPoisoned) owner_->restart_soon("the journal is poisoned");
+    waiting_.push_back({std::move(request), std::move(appended), std::move(done)});
+    if (planned_) return;
+    planned_ = true;
+    owner_->site_->queue->after(owner_->setup_.sync_time, process_, [this] { sync(); });
+  }
+
+ private:
+  struct Waiting {
+    StoreRequest request;
+    Status appended;
+    std::function<void(Status)> done;
+  };
+
+  void sync() {
+    planned_ = false;
+    auto group = std::exchange(waiting_, {});
+    const Status synced = owner_->store()->sync();
+    if (!synced.ok()) owner_->restart_soon(synced.error().text());
+    for (const Waiting& w : group)
+      if (const auto* batches = std::get_if<StoreBatches>(&w.request); batches && w.appended.ok() && synced.ok())
+        for (std::size_t i = batches->skip; i < batches->hashes.size(); ++i)
+          owner_->site_->oracle->far_synced(batches->hashes[i]);
+    for (Waiting& w : group) w.done(w.appended.ok() ? synced : w.appended);
+  }
+
+  ReceiverMachine* owner_;
+  ProcessId process_;
+  std::vector<Waiting> waiting_;
+  bool planned_ = false;
+};
+
+struct ReceiverMachine::Process {
+  explicit Process(const SimLoop& of) : loop(of) {}
+
+  SimLoop loop;
+  StreamState state;
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<FarStore> store;
+  std::unique_ptr<GroupCommitter> committer;
+  std::unique_ptr<AirGapListener> listener;
+};
+
+ReceiverMachine::ReceiverMachine(Site* site, const ReceiverSetup& setup, std::uint64_t seed)
+    : Machine(site, "receiver", seed), setup_(setup) {}
+ReceiverMachine::~ReceiverMachine() = default;
+
+Status ReceiverMachine::start() {
+  run_ = std::make_unique<Process>(SimLoop(site_->queue, site_->device, process_));
+  Process& p = *run_;
+  auto opened = Journal::open(env(), journal_options(setup_.journal), &p.state);
+  if (!opened.ok()) return std::move(opened).error();
+  p.journal = std::move(opened).value();
+  FarStoreOptions options;
+  options.receiver_id = setup_.receiver_id;
+  options.retention.window = setup_.journal.window;
+  options.retention.holding_pipes = {kSink};
+  p.store = std::make_unique<FarStore>(env(), p.journal.get(), &p.state, options);
+  TG_CHECK(p.store->recover());
+  p.committer = std::make_unique<GroupCommitter>(this, process_);
+  AirGapListenerOptions listener;
+  listener.listen = {"0.0.0.0", 9780};
+  listener.link = setup_.link;
+  p.listener = std::make_unique<AirGapListener>(
+      &p.loop, p.store.get(), p.committer.get(), listener, [this](const RxNotice& note) {
+        if (site_->trace) site_->say(name_ + (note.alarm ? ": ALARM " : ": ") + note.text);
+      });
+  TG_CHECK(p.listener->start());
+  every(60 * kSecond, [this] {
+    const Status done = run_->store->maintain();
+    if (!done.ok() && done.error().code != ErrorCode::kNoSpace) restart_soon(done.error().text());
+  });
+  if (setup_.trims) every(120 * kSecond, [this] { trim(); });
+  return {};
+}
+
+void ReceiverMachine::destroy() { run_.reset(); }
+const Journal* ReceiverMachine::journal() const { return run_ ? run_->journal.get() : nullptr; }
+void ReceiverMachine::rolled_back(const Image&) { site_->oracle->far_lost(); }
+void ReceiverMachine::replaced() { site_->oracle->far_lost(); }
+FarStore* ReceiverMachine::store() { return run_ ? run_->store.get() : nullptr; }
+
+// The sinks get everything that is durable, then what they have may go.
+void ReceiverMachine::trim() {
+  Journal& journal = *run_->journal;
+  const Lsn durable = journal.durable_lsn();
+  const PipePositionNote note{kSink, durable, {}};
+  Status status = journal.append_note(static_cast<std::uint8_t>(PipePositionNote::kType), encode_note(note));
+  if (status.ok()) status = run_->store->sync();
+  if (status.ok())
+    if (const auto up_to = run_->store->releasable_lsn(clock_.wall_micros()); up_to.ok()) give_to_sinks(*up_to);
+  if (status.ok())
+    if (const auto freed = run_->store->apply_retention(clock_.wall_micros()); !freed.ok()) status = freed.error();
+  if (status.ok() || status.error().code == ErrorCode::kNoSpace || status.error().code == ErrorCode::kDamaged) return;
+  restart_soon(status.error().text());
+}
+
+void ReceiverMachine::give_to_sinks(Lsn up_to) {
+  Journal::Reader reader = run_->journal->reader(run_->journal->first_lsn());
+  while (reader.position() <= up_to) {
+    const auto meta = reader.next_meta();
+    if (!meta.ok()) {
+      if (!meta.error().sequence) return;
+      reader.skip_to(*meta.error().sequence);
+      continue;
+    }
+    if (!*meta) return;
+    for (std::size_t i = (*meta)->skip; i < (*meta)->hashes.size(); ++i)
+      site_->oracle->far_trimmed((*meta)->hashes[i]);
+  }
+}
+
+void ReceiverMachine::approve(const Id& sender, const Id& journal) {
+  if (!up()) return;
+  site_->say(name_ + ": the operator accepts journal " + journal.hex().substr(0, 8));
+  site_->queue->run_as(process_, [&] {
+    if (const Status done = run_->store->approve(sender, journal); !done.ok()) restart_soon(done.error().text());
+  });
+}
+
+FarStream ReceiverMachine::position(const Id& journal, StreamId stream) {
+  return run_ && run_->store ? run_->store->stream(journal, stream) : FarStream{};
+}
+
+void ReceiverMachine::check(const std::vector<Id>& live) {
+  SimFileSystem copy;
+  copy.restore(files_.snapshot(false));
+  StreamState state;
+  JournalOptions options = journal_options(setup_.journal);
+  options.create = false;
+  auto journal = Journal::open({&copy, &clock_, &random_}, options, &state);
+  if (!journal.ok())
+    return site_->oracle->violation("the far journal cannot be opened at the end: " + journal.error().text());
+  site_->oracle->check_far(**journal, state, live);
+}
+
+}  // namespace tidegate::sim

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipe/model/batch.h"
+#include "tests/sim/machines.h"
+
+namespace tidegate::sim {
+namespace {
+
+constexpr const char* kFolder = "/journal";
+
+JournalOptions journal_options(const JournalSetup& setup) {
+  JournalOptions out;
+  out.directory = kFolder;
+  out.segment_bytes = setup.segment_bytes;
+  out.quota_bytes = setup.quota_bytes;
+  out.reserve_bytes = 16 << 10;
+  return out;
+}
+
+}  // namespace
+
+// Lets the oracle see what the link holds for proven. Everything else goes straight through.
+class SenderMachine::WatchedStore final : public SenderStore {
+ public:
+  WatchedStore(NearStore* inner, Site* site, const SenderSetup* setup) : inner_(inner), site_(site), setup_(setup) {}
+  Id sender_id() const override { return inner_->sender_id(); }
+  Id journal_id() const override { return inner_->journal_id(); }
+  std::uint64_t session() const override { return inner_->session(); }
+  Status set_session(std::uint64_t s) override { return inner_->set_session(s); }
+  std::vector<StreamId> streams() const override { return inner_->streams(); }
+  std::string label(StreamId s) const override { return inner_->label(s); }
+  Seq head(StreamId s) const override { return inner_->head(s); }
+  Seq trimmed(StreamId s) const override { return inner_->trimmed(s); }
+  Seq confirmed(StreamId s) const override { return inner_->confirmed(s); }
+  Seq base(StreamId s) const override { return inner_->base(s); }
+  std::uint32_t generation(StreamId s) const override { return inner_->generation(s); }
+  std::optional<Hash128> chain(StreamId s, Seq n) const override { return inner_->chain(s, n); }
+  Result<OutgoingBatches> load(StreamId s, Seq from, Seq last, std::size_t max) override {
+    return inner_->load(s, from, last, max);
+  }
+  std::optional<MissingRange> missing(StreamId s, Seq from) const override { return inner_->missing(s, from); }
+  bool gap_allowed(StreamId s) const override { return inner_->gap_allowed(s); }
+  Status set_confirmed(StreamId s, Seq confirmed) override {
+    if (const auto stream = inner_->info(s); stream && confirmed > stream->confirmed)
+      site_->oracle->confirmed(setup_->number, stream->lsn_of(confirmed), setup_->link.ask != AskMode::kOff);
+    return inner_->set_confirmed(s, confirmed);
+  }
+  Status fork(StreamId s, std::uint32_t g, Seq base) override { return inner_->fork(s, g, base); }
+  Status note(const LedgerNote& entry) override { return inner_->note(entry); }
+  Status ended(StreamId s) override { return inner_->ended(s); }
+
+ private:
+  NearStore* inner_;
+  Site* site_;
+  const SenderSetup* setup_;
+};
+
+struct SenderMachine::Process {
+  explicit Process(const SimLoop& of) : loop(of) {}
+
+  SimLoop loop;
+  StreamState state;
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<NearStore> store;
+  std::unique_ptr<WatchedStore> watched;
+  std::unique_ptr<AirGapConnector> connector;
+};
+
+SenderMachine::SenderMachine(Site* site, const SenderSetup& setup, std::uint64_t seed)
+    : Machine(site, "sender " + std::to_string(setup.number), seed), setup_(setup) {}
+SenderMachine::~SenderMachine() = default;
+
+Status SenderMachine::start() {
+  run_ = std::make_unique<Process>(SimLoop(site_->queue, site_->device, process_));
+  Process& p = *run_;
+  auto opened = Journal::open(env(), journal_options(setup_.journal), &p.state);
+  if (!opened.ok()) return std::move(opened).error();
+  p.journal = std::move(opened).value();
+  site_->oracle->reopened(setup_.number, p.journal->id(), p.journal->first_lsn(), p.journal->head());
+  tell_unreadable();
+  NearStoreOptions options;
+  options.sender_id = setup_.sender_id;
+  options.retention.window = setup_.journal.window;
+  options.gap_allowed = [this](StreamId) { return setup_.declare_gaps; };
+  p.store = std::make_unique<NearStore>(env(), p.journal.get(), &p.state, options);
+  TG_CHECK(p.store->recover());
+  if (p.store->streams().empty()) {
+    const auto stream = p.store->create_stream("live", p.journal->first_lsn());
+    if (!stream.ok()) return stream.error();
+  }
+  p.watched = std::make_unique<WatchedStore>(p.store.get(), site_, &setup_);
+  AirGapConnectorOptions connector{{"gatekeeper", 9780}, {}, setup_.link};
+  p.connector = std::make_unique<AirGapConnector>(
+      &p.loop, &clock_, &random_, p.watched.get(), connector, [this](const TxNotice& note) {
+        if (site_->trace) site_->say(name_ + (note.alarm ? ": ALARM " : ": ") + note.text);
+      });
+  p.connector->start();
+  every(20 * kSecond, [this] { look_at(run_->store->maintain()); });
+  every(60 * kSecond, [this] { trim(); });
+  if (waiting_ > 0) produce_now();
+  return {};
+}
+
+void SenderMachine::destroy() {
+  run_.reset();
+  retry_planned_ = false;
+}
+
+const Journal* SenderMachine::journal() const { return run_ ? run_->journal.get() : nullptr; }
+
+void SenderMachine::rolled_back(const Image& image) {
+  site_->oracle->rolled_back(setup_.number, image.first, image.head);
+}
+
+void SenderMachine::replaced() { site_->oracle->replaced(setup_.number); }
+
+void SenderMachine::clone_from(SenderMachine& original, const Image& image) {
+  files_.restore(image.disk);
+  made_ = 1'000'000ULL * static_cast<std::uint64_t>(setup_.number + 1);
+  site_->oracle->cloned(original.number(), setup_.number, image.first, image.head);
+}
+
+// A disk error that the journal could not get over ends the process, as systemd then starts it again.
+void SenderMachine::look_at(const Status& status) {
+  if (status.ok() || status.error().code == ErrorCode::kNoSpace) return;
+  restart_soon(status.error().text());
+}
+
+void SenderMachine::tell_unreadable() {
+  std::vector<LsnRange> ranges;
+  for (const DamagedRange& range : run_->journal->damaged()) ranges.push_back({range.first, range.last});
+  Journal::Reader reader = run_->journal->reader(run_->journal->first_lsn());
+  site_->oracle->unreadable(setup_.number, ranges);
+}
+
+// ---- producers --------------------------------------------------------------------------------------------------------
+
+Batch SenderMachine::make_content(std::uint32_t largest) {
+  const std::uint64_t number = ++made_;
+  const std::string source = name_ + "/" + std::to_string(random_.next()) + "/" + std::to_string(number);
+  if (number % 4 == 0) {
+    BatchBuilder builder(source, TimeUnit::kNanosecond);
+    const TagView tag{"unit", "7"};
+    FieldView field;
+    field.name = "value";
+    field.value.f64 = static_cast<double>(number);
+    for (std::int64_t i = 0; i < 4; ++i) {
+      RowView row;
+      row.database = "plant";
+      row.table = "boiler";
+      row.tags = {&tag, 1};
+      row.fields = {&field, 1};
+      row.time = site_->queue->now() + i;
+      if (!builder.add(row).ok()) break;
+    }
+    return builder.build();
+  }
+  Bytes body(8 + random_.below(largest));
+  random_.fill(std::span(body).first(std::min<std::size_t>(body.size(), 64)));
+  return make_batch(BatchHead{TimeUnit::kSecond, 0, source}, EventKind::kOpaque, {{"sim", std::move(body)}});
+}
+
+void SenderMachine::produce(std::uint32_t count, std::uint32_t largest) {
+  waiting_ += count;
+  largest_ = largest;
+  if (!up() || run_->journal == nullptr) return;
+  site_->queue->run_as(process_, [&] { produce_now(); });
+}
+
+void SenderMachine::produce_now() {
+  Journal& journal = *run_->journal;
+  const Lsn first = journal.head() + 1;
+  Status status;
+  while (waiting_ > 0 && status.ok()) {
+    const std::uint32_t together = std::min<std::uint32_t>(waiting_, 1 + static_cast<std::uint32_t>(random_.below(3)));
+    std::vector<Batch> batches;
+    std::vector<ByteView> views;
+    RecordMeta meta;
+    for (std::uint32_t i = 0; i < together; ++i) batches.push_back(make_content(largest_));
+    for (const Batch& batch : batches) {
+      views.emplace_back(batch.canonical);
+      meta.hashes.push_back(batch.hash);
+      meta.events += batch.summary.events;
+    }
+    auto container = encode_container(random_.chance(1, 32) ? Codec::kZstd : Codec::kList, views);
+    if (!container.ok()) return restart_soon(container.error().text());
+    meta.count = together;
+    meta.codec = container->codec;
+    meta.decoded_size = container->decoded_size;
+    const auto lsn = journal.append(std::move(meta), container->bytes);
+    if (!lsn.ok()) {
+      status = lsn.error();
+      break;
+    }
+    for (std::uint32_t i = 0; i < together; ++i)
+      site_->oracle->appended(setup_.number, journal.id(), *lsn + i, batches[i].hash);
+    waiting_ -= together;
+  }
+  const Lsn last = journal.head();
+  if (last >= first) {
+    const Status synced = journal.sync();
+    if (!synced.ok()) return restart_soon(synced.error().text());
+    site_->oracle->acknowledged(setup_.number, first, last);
+    run_->connector->notify_batches();
+  }
+  if (status.ok()) return;
+  if (status.error().code != ErrorCode::kNoSpace) return restart_soon(status.error().text());
+  if (retry_planned_) return;
+  retry_planned_ = true;  // the producer is told to come again
+  site_->queue->after(10 * kSecond, process_, [this] {
+    retry_planned_ = false;
+    run_->connector->request_confirm();
+    produce_now();
+  });
+}
+
+// ---- retention --------------------------------------------------------------------------------------------------------
+
+void SenderMachine::trim() {
+  if (run_->journal->segments().size() > 1) run_->connector->request_confirm();
+  const auto freed = run_->store->apply_retention(clock_.wall_micros());
+  if (!freed.ok()) {
+    if (freed.error().code != ErrorCode::kDamaged) look_at(freed.error());
+    return;
+  }
+  const bool may_ask = setup_.link.ask != AskMode::kOff;
+  const Nanos window = setup_.journal.window.micros * kMicrosecond;
+  site_->oracle->released(setup_.number, run_->journal->first_lsn(), may_ask ? -1 : site_->queue->now() - window);
+}
+
+// ---- state ------------------------------------------------------------------------------------------------------------
+
+std::optional<Id> SenderMachine::journal_id() const {
+  if (!run_ || !run_->journal) return std::nullopt;
+  return run_->journal->id();
+}
+
+const SenderLink* SenderMachine::link() const { return run_ && run_->connector ? &run_->connector->link() : nullptr; }
+NearStore* SenderMachine::store() { return run_ ? run_->store.get() : nullptr; }
+
+bool SenderMachine::quiet() const {
+  if (link() == nullptr || waiting_ > 0 || link()->state() != LinkState::kRun) return false;
+  for (const SenderStreamView& s : link()->streams())
+    if (s.state != "sending" || s.soft < s.head || s.confirmed < s.head) return false;
+  return true;
+}
+
+// ---- the operator -----------------------------------------------------------------------------------------------------
+
+// LINK.md: a fork at confirmed in all streams, session = max(session + 1, unix time in ms).
+void SenderMachine::adopt() {
+  if (!up()) return;
+  site_->say(name_ + ": the operator adopts the journal on this box");
+  site_->queue->run_as(process_, [&] {
+    NearStore& store = *run_->store;
+    const auto now_ms = static_cast<std::uint64_t>(clock_.wall_micros() / 1000);
+    Status status = store.set_session(std::max(store.session() + 1, now_ms));
+    for (const StreamId stream : store.streams())
+      if (status.ok()) status = store.fork(stream, store.generation(stream) + 1, store.confirmed(stream));
+    restart_soon(status.ok() ? "adopted" : status.error().text());
+  });
+}
+
+void SenderMachine::declare_gap(StreamId stream) {
+  if (!up()) return;
+  site_->say(name_ + ": the operator declares the gap of stream " + std::to_string(stream));
+  site_->queue->run_as(process_, [&] {
+    run_->connector->with_link([&](SenderLink& link, LinkNanos now) { link.declare_gap(stream, now); });
+  });
+}
+
+void SenderMachine::fork_at(StreamId stream, Seq base) {
+  if (!up()) return;
+  site_->say(name_ + ": the operator forks stream " + std::to_string(stream) + " at " + std::to_string(base));
+  site_->queue->run_as(process_, [&] {
+    run_->connector->with_link([&](SenderLink& link, LinkNanos now) { link.fork_at(stream, base, now); });
+  });
+}
+
+void SenderMachine::confirm_and_trim() {
+  if (!up()) return;
+  site_->queue->run_as(process_, [&] { trim(); });
+}
+
+}  // namespace tidegate::sim
