@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Canonical batches, containers, hashes and chains, read from doc/batch_format.md and doc/wire_format.md alone.
 
-Strict: what a page does not allow is refused. Fixed-width columns are stepped over, never unpacked, unless rows are asked for."""
+Strict: what a page does not allow is refused. Fixed-width columns are stepped over, not unpacked, unless rows are asked for."""
 
 import struct
 from collections import namedtuple
@@ -68,7 +68,8 @@ KINDS = {1: "rows", 2: "deletion", 3: "schema", 4: "opaque", 5: "file", 6: "piec
 UNIT_NS = (1_000_000_000, 1_000_000, 1_000, 1)
 WIDTH = {1: 1, 2: 4, 3: 8, 4: 8, 5: 4, 6: 8, 9: 4, 10: 8}  # 7 and 8 carry their lengths
 LETTER = {2: "i", 3: "q", 4: "Q", 5: "f", 6: "d", 9: "i", 10: "q"}
-TYPE = {1: "bool", 2: "int32", 3: "int64", 4: "uint64", 5: "float", 6: "double", 7: "text", 8: "blob", 9: "date", 10: "timestamp"}
+TYPE = {1: "bool", 2: "int32", 3: "int64", 4: "uint64", 5: "float", 6: "double", 7: "text", 8: "blob", 9: "date",
+        10: "timestamp"}
 ABSENT_ONLY = bytes(1 if b == 2 else 0 for b in range(256))
 
 # events: rows or events; values: without nulls; times: (min, max) in ns or None
@@ -180,8 +181,9 @@ def read_values(c, kind, count, want):
     if kind == 1:
         return ["true" if b else "false" for b in raw]
     values = struct.unpack(f"<{count}{LETTER[kind]}", raw)
-    if kind in (5, 6):  # a NaN has a payload, and -0 is not 0: bits beside the number
-        return [f"{v!r}/{raw[i * WIDTH[kind]:(i + 1) * WIDTH[kind]].hex()}" if v != v else repr(v) for i, v in enumerate(values)]
+    if kind in (5, 6):  # a NaN has a payload: bits beside the number
+        width = WIDTH[kind]
+        return [f"{v!r}/{raw[i * width:(i + 1) * width].hex()}" if v != v else repr(v) for i, v in enumerate(values)]
     return values
 
 

@@ -58,11 +58,12 @@ def hash_list(c):
 
 
 class Connection:
-    """Reads the frames of a connection in order. chains: by (stream, seq), as far as said or computed here."""
+    """Reads the frames of a connection in order. chains: by (stream, seq), as far as said or computed here. With `holes`
+    frames may be missing between others."""
 
-    def __init__(self, number=0):
-        """`number`: of the frame before the first one; None: not known."""
-        self.number, self.session, self.journal, self.chains, self.parts = number, None, None, {}, None
+    def __init__(self, holes=False):
+        self.holes, self.number, self.session, self.chains, self.parts = holes, 0, None, {}, None
+        self.journal = self.sender = None
 
     def payload(self, payload):
         """One line about the frame; Bad where it contradicts the page or an earlier frame."""
@@ -71,8 +72,9 @@ class Connection:
         require(len(payload) >= 24, f"a native frame of {len(payload)} bytes")
         head = Head(*struct.unpack_from("<BBHQHBBII", payload))
         require((head.version, head.flags, head.reserved) == (0x80, 0, 0), f"{head}: version, flags or reserved")
-        require(self.number is None or head.number == self.number + 1, f"frame number {head.number} after {self.number}")
-        require(self.session in (None, head.session), f"session {head.session} on a connection of {self.session}")
+        follows = head.number > self.number if self.holes else head.number == self.number + 1
+        require(follows, f"frame number {head.number} after {self.number}")
+        require(head.session and self.session in (None, head.session), f"session {head.session} after {self.session}")
         self.number, self.session = head.number, head.session
         c = Cursor(salted(payload[24:], head.salt), f"frame {head.number}")
         if head.kind != 4:
@@ -95,49 +97,56 @@ class Connection:
     def hello(self, head, c):
         if head.stream == 0:
             low, high, hash_id, lanes, required, optional, codecs, largest = c.unpack("BBBBQQQI")
-            receiver, sender, self.journal, nonce, clock = c.unpack("16s16s16sQq")
-            require(low <= high, f"versions {low} to {high}")
-            return (f"link versions {low}..{high} hash {hash_id} lanes {lanes} features {required:x}/{optional:x} codecs {codecs:x} "
-                    f"largest {largest} receiver {receiver.hex()} sender {sender.hex()} journal {self.journal.hex()} nonce {nonce:x} "
-                    f"clock {clock} label {c.str()!r}")
+            receiver, self.sender, self.journal, nonce, clock = c.unpack("16s16s16sQq")
+            require(low <= 0x80 <= high and hash_id == 1 and required == 0, f"versions {low} to {high}")
+            return (f"link versions {low}..{high} hash {hash_id} lanes {lanes} features {required:x}/{optional:x} "
+                    f"codecs {codecs:x} largest {largest} receiver {receiver.hex()} sender {self.sender.hex()} "
+                    f"journal {self.journal.hex()} nonce {nonce:x} clock {clock} label {c.str()!r}")
         generation, base, base_chain, confirmed, chain, seq = c.unpack("IQ16sQ16sQ")
         if self.journal:
             self.learn(head.stream, 0, chain_start(self.journal, head.stream))
         self.learn(head.stream, base, base_chain)
         self.learn(head.stream, confirmed, chain)
         label, attributes = c.str(), c.list(lambda: (c.str(), c.str()), 8)
-        return f"stream generation {generation} base {base} confirmed {confirmed} {chain.hex()} head {seq} label {label!r} {attributes}"
+        return (f"stream generation {generation} base {base} confirmed {confirmed} {chain.hex()} head {seq} label {label!r} "
+                f"{attributes}")
 
     def batch(self, head, c):
         first, chain, hashes = c.one("Q"), c.take(16), hash_list(c)
         hops = c.one("B")
         require(hops <= 8, f"{hops} hops")
-        hops = [c.take(16).hex() for _ in range(hops)]
+        hops = [c.take(16) for _ in range(hops)]
+        require(self.sender is None or self.sender in hops, "the sender's own id is not among the hops")
         codec, decoded = c.unpack("BI")
-        require(first and hashes, "a frame that holds no batch, or begins at 0")
+        require(first and hashes and first + len(hashes) <= 1 << 64, "a frame that holds no batch, or begins at 0")
         batches = [read_batch(b) for b in read_container(codec, c.rest(), decoded)]
-        require([b.hash for b in batches] == hashes, f"stream {head.stream} from {first}: a content hash differs from the declared one")
+        require([b.hash for b in batches] == hashes, f"stream {head.stream} from {first}: a content hash differs")
         self.learn(head.stream, first - 1, chain)
         for seq, content in enumerate(hashes, first):
             chain = chain_next(chain, seq, content)
             self.learn(head.stream, seq, chain)
         events = sum(b.events for b in batches)
-        return f"{first}..{first + len(hashes) - 1} {events} events codec {codec} decoded {decoded} hops {hops} chain {chain.hex()}"
+        last = first + len(hashes) - 1
+        hops = [hop.hex() for hop in hops]
+        return f"{first}..{last} {events} events codec {codec} decoded {decoded} hops {hops} chain {chain.hex()}"
 
     def part(self, head, c):
         seq, offset, total = c.unpack("QII")
         piece = c.rest()
         place = (head.stream, seq, total)
-        require(offset + len(piece) <= total <= LARGEST_TOTAL, f"a part from {offset} with {len(piece)} of {total} bytes")
+        fits = seq and piece and offset + len(piece) <= total <= LARGEST_TOTAL
+        require(fits, f"a part of {seq} from {offset} with {len(piece)} of {total} bytes")
         if offset == 0:
             self.parts = place, b""
-        require(self.parts and self.parts[0] == place and len(self.parts[1]) == offset, f"a part of {seq} at {offset} that does not follow")
+        follows = self.parts and self.parts[0] == place and len(self.parts[1]) == offset
+        require(follows, f"a part of {seq} at {offset} that does not follow")
         self.parts = place, self.parts[1] + piece
         said = f"{seq} at {offset} with {len(piece)} of {total} bytes"
         if offset + len(piece) < total:
             return said
-        whole, self.parts = Cursor(self.parts[1], f"parts of {seq}"), None
-        return f"{said}, complete: {self.batch(head, whole)}"
+        body, self.parts = self.parts[1], None
+        require(struct.unpack_from("<Q16xI", body) == (seq, 1), f"the parts of {seq} are not a batch frame of it alone")
+        return f"{said}, complete: {self.batch(head, Cursor(body, f'parts of {seq}'))}"
 
     def gap(self, head, c):
         first, last, before, after, reason, events, low, high = c.unpack("QQ16s16sBQqq")
@@ -149,10 +158,14 @@ class Connection:
     def ask(self, head, c):
         predicate, negated = c.unpack("BB")
         require(negated <= 1, f"negated {negated}")
-        arguments = {1: lambda: f"position >= {c.one('Q')}", 4: lambda: f"reason = {c.one('B')}", 5: lambda: f"room >= 2^{c.one('B')}",
-                     2: lambda: "chains " + ", ".join(f"{s}@{n} = {h.hex()}" for s, n, h in c.list(lambda: c.unpack("HQ16s"), 26))}
-        require(predicate in arguments, f"predicate {predicate}")
-        return ("not " if negated else "") + arguments[predicate]()
+        arguments = {
+            1: lambda: f"position >= {c.one('Q')}",
+            2: lambda: "chains " + ", ".join(f"{s}@{n} = {h.hex()}" for s, n, h in c.list(lambda: c.unpack("HQ16s"), 26)),
+            4: lambda: f"reason = {c.one('B')}",
+            5: lambda: f"room >= 2^{c.one('B')}",
+        }
+        unknown = lambda: f"predicate {predicate}, {len(c.rest())} bytes"
+        return ("not " if negated else "") + arguments.get(predicate, unknown)()
 
     def beat(self, head, c):
         clock, report = c.one("q"), c.str()
@@ -176,8 +189,8 @@ def read_capture(data):
         return data
 
 
-def describe(data, number=0):
-    connection = Connection(number)
+def describe(data, connection=None):
+    connection = connection or Connection()
     for offset, wrapped, payload in outer_frames(data):
         try:
             yield f"{offset} {'E ' if wrapped else ''}{connection.payload(payload)}"
@@ -196,8 +209,3 @@ def print_all(lines):
     for count, line in enumerate(lines, 1):
         print(line, flush=True)
     return count
-
-
-def check_golden(data):
-    """A worked example: consecutive frames from anywhere in a connection."""
-    require(list(describe(data, None)), "no frames")

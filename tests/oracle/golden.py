@@ -2,12 +2,13 @@
 """The worked examples of the pages: fenced blocks, each verified by this folder's own readers."""
 
 import re
+import struct
 from collections import Counter
 from pathlib import Path
 
 import frames
 import segments
-from canon import Bad, read_batch, require
+from canon import Bad, chain_next, chain_start, read_batch, require
 
 FENCE = re.compile(r"^```(\S+)(?: +(\S+))?\n(.*?)^```$", re.M | re.S)
 
@@ -46,9 +47,44 @@ def check_segment(data, name):
     sums.check(segment.records[-1])
 
 
+def check_frame(data, before):
+    """One frame, behind those of the same connection that are shown with lower numbers."""
+    connection = frames.Connection(holes=True)
+    for earlier in before:
+        list(frames.describe(earlier, connection))
+    require(len(list(frames.describe(data, connection))) == 1, "not one frame")
+
+
+def frame_number(data):
+    _, _, payload = next(frames.outer_frames(data))
+    return struct.unpack_from("<I", payload, 16)[0]
+
+
+def check_vectors(canonical, content, chain0, chain1, stream):
+    require(read_batch(canonical).hash == content, "content-hash")
+    require(chain_start(bytes(range(16)), 1) == chain0, "chain-0")
+    require(chain_next(chain0, 1, content) == chain1, "chain-1")
+    require(frames.salted(bytes(8), 1) == stream, "splitmix64-1")
+
+
+def wire_examples(page):
+    blocks = [(match[1], match[2], hex_of(match[3].splitlines(), "#")) for match in FENCE.finditer(page)]
+    vectors = {name: data for tag, name, data in blocks if tag == "vector"}
+    shown = {name: data for tag, name, data in blocks if tag == "frame"}
+    yield "vector", "all", check_vectors, [vectors.pop(name) for name in
+                                           ("canonical", "content-hash", "chain-0", "chain-1", "splitmix64-1")]
+    require(not vectors, f"vectors that nobody checks: {', '.join(vectors)}")
+    ordered = sorted(shown, key=lambda name: frame_number(shown[name]))
+    for i, name in enumerate(ordered):
+        yield "frame", name, check_frame, (shown[name], [shown[earlier] for earlier in ordered[:i]])
+
+
 def examples(path):
     """(tag, name, check) of every worked example of the page."""
     page = Path(path).read_text(encoding="utf-8")
+    if "```frame" in page:
+        yield from wire_examples(page)
+        return
     for match in FENCE.finditer(page):
         tag, name, block = match.groups()
         if tag == "batch":
@@ -58,8 +94,6 @@ def examples(path):
             require(file, f"{path}: no file name before the example")
             data = hex_of(block.splitlines(), ";")
             yield tag, file[-1], check_segment, (data, file[-1])
-        elif tag in ("frame", "frames"):
-            yield tag, name, frames.check_golden, (hex_of(block.splitlines(), "#"),)
 
 
 def command(options):

@@ -82,7 +82,8 @@ class Journal:
         elif said.head == self.state.head:
             self.state.compare(said)
         else:
-            require(record.offset == 72 and said.head > self.state.head, f"its state is of LSN {said.head}, here {self.state.head}")
+            require(record.offset == 72 and said.head > self.state.head,
+                    f"its state is of LSN {said.head}, here {self.state.head}")
             self.ahead(said)
 
     def ahead(self, said):
@@ -99,10 +100,12 @@ class Journal:
             "journal": self.id.hex(), "segments": [x.number for x in self.segments], **self.counts,
             "first_lsn": self.segments[0].first, "last_lsn": self.expected - 1, "damage": self.damage,
             "torn_at": self.segments[-1].torn_at, "session": s.session,
-            "near": [{"stream": n.id, "label": n.label.decode(errors="replace"), "generation": n.generation, "base": n.base, "head": n.head,
-                      "chain": n.chain.hex() if n.known else None, "confirmed": n.confirmed} for n in s.near.values()],
-            "far": [{"journal": key[0].hex(), "stream": key[1], "generation": f.generation, "base": f.base, "position": f.position,
-                     "chain": f.chain.hex(), "ended": f.ended, "gaps": f.gaps, "forks": f.cuts, "orphaned": f.orphaned}
+            "near": [{"stream": n.id, "label": n.label.decode(errors="replace"), "generation": n.generation, "base": n.base,
+                      "head": n.head, "chain": n.chain.hex() if n.known else None, "confirmed": n.confirmed}
+                     for n in s.near.values()],
+            "far": [{"journal": key[0].hex(), "stream": key[1], "generation": f.generation, "base": f.base,
+                     "position": f.position, "chain": f.chain.hex(), "ended": f.ended, "gaps": f.gaps, "forks": f.cuts,
+                     "orphaned": f.orphaned}
                     for key, f in s.far()],
             "pipes": {name.decode(errors="replace"): lsn for name, (lsn, _) in s.pipes.items()},
             "ledger": s.ledger_last, "ignored_notes": s.ignored_notes}
@@ -154,6 +157,7 @@ def compare_stream(sender, near, key, far, receiver):
 
 def command_compare(options):
     sender, receiver = Journal(options.sender), Journal(options.receiver)
+    require(sender.state.near, "the sender's journal has no streams of its own")
     total = 0
     for near in sender.state.near.values():
         key = (sender.id, near.id)
@@ -164,8 +168,8 @@ def command_compare(options):
             continue
         compared, gapped, trimmed = compare_stream(sender, near, key, far, receiver)
         total += compared
-        print(f"stream {near.id}: generation {far.generation}, head {near.head}, confirmed {near.confirmed}, received {far.position}: "
-              f"{compared} equal, {gapped} in gaps, {trimmed} trimmed")
+        print(f"stream {near.id}: generation {far.generation}, head {near.head}, confirmed {near.confirmed}, "
+              f"received {far.position}: {compared} equal, {gapped} in gaps, {trimmed} trimmed")
     print(f"{total} batches equal")
 
 
@@ -179,7 +183,8 @@ def main():
         for argument, how in arguments:
             sub.add_argument(argument, **how)
 
-    command("journal", command_journal, "read and verify a journal folder", ("folder", {}), ("--json", {"action": "store_true"}),
+    command("journal", command_journal, "read and verify a journal folder", ("folder", {}),
+            ("--json", {"action": "store_true"}),
             ("--allow-damage", {"action": "store_true", "help": "report damage instead of failing"}))
     command("rows", command_rows, "every row as a line", ("folder", {}))
     command("compare", command_compare, "sender against receiver, by content", ("sender", {}), ("receiver", {}))

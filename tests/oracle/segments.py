@@ -13,7 +13,8 @@ SEGMENT_MAGIC, RECORD_MAGIC, HEADER = b"TGJSEG\r\n", b"TGJR", 64
 KIND = {"batches": 1, "note": 2, "checkpoint": 3, "sync mark": 4, "footer": 5}
 FOLDED = 1
 
-Header = namedtuple("Header", "kind flags meta_size payload_size meta_crc payload_crc first durable_lsn durable_bytes count skip")
+Header = namedtuple("Header", "kind flags meta_size payload_size meta_crc payload_crc first durable_lsn durable_bytes count "
+                              "skip")
 Record = namedtuple("Record", "segment offset header meta payload")
 BadRange = namedtuple("BadRange", "offset end why")
 Envelope = namedtuple("Envelope", "codec decoded events values time_min time_max arrival origin hops hashes")
@@ -71,7 +72,7 @@ def check_sums(record, envelope, batches):
     if times and envelope.time_min <= envelope.time_max and all(b.kind == 1 for b in batches):
         found = min(low for low, _ in times), max(high for _, high in times)
         require((envelope.time_min, envelope.time_max) == tuple(min(max(t, -1 << 63), (1 << 63) - 1) for t in found),
-                f"{where(record)}: times {found[0]} to {found[1]} ns, the envelope says {envelope.time_min} to {envelope.time_max}")
+                f"{where(record)}: times {found} ns, the envelope says {envelope.time_min} to {envelope.time_max}")
 
 
 class Segment:
@@ -107,20 +108,20 @@ class Segment:
         if crc32(raw[:60], crc32(seed)) != struct.unpack_from("<I", raw, 60)[0]:
             return None
         h = Header(*struct.unpack("<4xBB2xIIIIQQQII8x", raw))
-        require(h.meta_size <= 1_048_800 and h.payload_size <= 1 << 30, f"{self.path.name}: sizes at {offset} beyond the limits")
+        require(h.meta_size <= 1_048_800 and h.payload_size <= 1 << 30, f"{self.path.name}: sizes at {offset} above the limits")
         require(h.kind == KIND["batches"] or (h.count, h.skip) == (0, 0) or h.kind not in KIND.values(),
                 f"{self.path.name}: a count at {offset} in a record of kind {h.kind}")
         return h
 
     def scan(self):
-        """Records and bad ranges up to what counts, steps 1 to 3 of the page."""
+        """(record or None, bad range or None) up to what counts, steps 1 to 3 of the page; both: a bad record."""
         at = 72
         while at < self.end:
             header = self.header_at(at) if at + HEADER <= self.end else None
             if header is None:
                 start = at
                 at = next((o for o in self.magics(at + 8) if self.header_at(o)), self.end)
-                yield BadRange(start, at, "no record header")
+                yield None, BadRange(start, at, "no record header")
                 continue
             meta_at = at + HEADER
             payload_at = meta_at + header.meta_size
@@ -129,11 +130,11 @@ class Segment:
             behind = (end + 7) & ~7
             record = Record(self.number, at, header, meta, payload)
             if end > self.end:
-                yield BadRange(at, behind, "record is cut off"), record
+                yield record, BadRange(at, behind, "record is cut off")
             elif crc32(meta) != header.meta_crc or crc32(payload) != header.payload_crc:
-                yield BadRange(at, behind, "wrong CRC of meta or payload"), record
+                yield record, BadRange(at, behind, "wrong CRC of meta or payload")
             else:
-                yield record
+                yield record, None
             at = behind
 
     def magics(self, at):
@@ -144,13 +145,12 @@ class Segment:
 
     def judge(self):
         """Step 5: torn or damaged."""
-        headers = [(item[1] if isinstance(item[0], BadRange) else item).header for item in self.found if not isinstance(item, BadRange)]
+        headers = [record.header for record, _ in self.found if record]
         self.durable = max([73] + [h.durable_bytes for h in headers])
         self.durable_lsn = max([0] + [h.durable_lsn for h in headers])
-        for item in self.found:
-            bad = item if isinstance(item, BadRange) else item[0] if isinstance(item[0], BadRange) else None
+        for record, bad in self.found:
             if bad is None:
-                self.records.append(item)
+                self.records.append(record)
             elif self.newest and bad.offset >= self.durable:
                 self.torn_at = self.end = bad.offset
                 break

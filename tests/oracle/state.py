@@ -7,9 +7,9 @@ from types import SimpleNamespace as Fields
 
 from canon import Bad, Cursor, chain_next, chain_start, require
 
-NOTES = {16: "session used", 17: "stream created", 18: "stream dropped", 19: "confirmed", 20: "fork", 21: "chain mark", 22: "trim span",
-         23: "stream closed", 32: "far session", 33: "far stream open", 34: "far fork", 35: "far gap", 36: "far end", 37: "far approve",
-         38: "far chains", 48: "pipe position", 49: "pipe dropped", 50: "ledger entry"}
+NOTES = {16: "session used", 17: "stream created", 18: "stream dropped", 19: "confirmed", 20: "fork", 21: "chain mark",
+         22: "trim span", 23: "stream closed", 32: "far session", 33: "far stream open", 34: "far fork", 35: "far gap",
+         36: "far end", 37: "far approve", 38: "far chains", 48: "pipe position", 49: "pipe dropped", 50: "ledger entry"}
 GAP = "16sHIQQQ16sBQqq"
 LAST_HASHES = 256
 
@@ -158,7 +158,8 @@ class State:
             if seq <= line_end:
                 self.learn(known, seq, chain, what)
                 if seq >= first + skip:
-                    require(self.lines[key].setdefault(seq, content) == content, f"{what}: two contents of {seq} in one generation")
+                    same = self.lines[key].setdefault(seq, content) == content
+                    require(same, f"{what}: two contents of {seq} in one generation")
         if new and origin.generation == far.generation:
             far.position, far.chain = last, chain
 
@@ -255,8 +256,8 @@ class State:
         require(n.base or n.chain == chain_start(n.journal, n.id), f"far stream {n.id}: chain(0) is not that of its journal")
         streams, key = self.journals[n.journal].streams, (n.journal, n.id)
         if n.id not in streams:
-            streams[n.id] = Fields(id=n.id, generation=n.generation, base=n.base, base_chain=n.chain, position=n.base, chain=n.chain,
-                                   ended=False, owed=0, owed_body=None, cuts=[], gaps=[], orphaned=[], kept={})
+            streams[n.id] = Fields(id=n.id, generation=n.generation, base=n.base, base_chain=n.chain, position=n.base,
+                                   chain=n.chain, ended=False, owed=0, owed_body=None, cuts=[], gaps=[], orphaned=[], kept={})
             self.far_chains[key], self.lines[key], self.floor[key] = {n.base: n.chain}, {}, n.base
         streams[n.id].label = n.label
 

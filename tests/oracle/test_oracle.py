@@ -22,8 +22,8 @@ from canon import Bad, h128, read_batch, read_container
 from writer import BIRTH, OTHER, Writer, batch, chains
 
 DOC = Path(__file__).resolve().parents[2] / "doc"
-PAGES = sorted(DOC.glob("*_format.md"))
-BATCHES, JOURNAL = DOC / "batch_format.md", DOC / "journal_format.md"
+BATCHES, JOURNAL, WIRE = (DOC / name for name in ("batch_format.md", "journal_format.md", "wire_format.md"))
+PAGES = BATCHES, JOURNAL, WIRE
 
 
 def noticed(check, *parts):
@@ -62,10 +62,16 @@ class Pages(unittest.TestCase):
             self.assertEqual(free, [0xbd, 0xbe, 0xbf, 0x196, 0x197, *range(0x1e2, 0x1e8)])
 
     def test_every_flipped_byte_of_a_frame_is_noticed(self):
-        for path in set(PAGES) - {BATCHES, JOURNAL}:
-            for tag, name, check, parts in golden.examples(path):
-                for at, flipped in flips(parts[0]):
-                    self.assertTrue(noticed(check, flipped, *parts[1:]), f"{tag} {name}: byte {at}")
+        found = [example for example in golden.examples(WIRE) if example[0] == "frame"]
+        self.assertGreater(len(found), 10)
+        for _, name, check, (data, before) in found:
+            for at, flipped in flips(data, (0x04,)):
+                self.assertTrue(noticed(check, flipped, before), f"{name}: byte {at}")
+
+    def test_every_frame_of_the_page_depends_on_those_before_it(self):
+        shown = {name: parts for tag, name, _, parts in golden.examples(WIRE) if tag == "frame"}
+        data, before = shown["part-final"]
+        self.assertTrue(noticed(golden.check_frame, data, before[:-1]))
 
 
 class Canonical(unittest.TestCase):
@@ -314,7 +320,8 @@ class Frames(unittest.TestCase):
         self.chains = chains(BIRTH, 1, self.contents)
         whole = writer.batch_body(3, self.chains[2], self.contents[2:])
         parts = [struct.pack("<QII", 3, at, len(whole)) + whole[at:at + 60] for at in range(0, len(whole), 60)]
-        self.frames = [writer.native(1, 1, 0, b"\1"), writer.native(2, 3, 1, writer.batch_body(1, self.chains[0], self.contents[:2]))]
+        first = writer.batch_body(1, self.chains[0], self.contents[:2])
+        self.frames = [writer.native(1, 1, 0, b"\1"), writer.native(2, 3, 1, first)]
         self.frames += [frames.PREFIX + writer.native(3 + n, 4, 1, part, salt=77, cipher=frames.salted) + frames.SUFFIX
                         for n, part in enumerate(parts)]
 
