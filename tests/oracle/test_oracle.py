@@ -242,6 +242,10 @@ class Journals(Folder):
         w = self.sender().footer()
         self.refused(w.roll(writer.state(*self.contents)), "the checkpoint says next stream")
 
+    def test_what_the_page_does_not_know_is_refused_in_a_checkpoint_and_counted_as_a_note(self):
+        self.refused(self.writer().roll(writer.state() + bytes(4)), "4 bytes too many")
+        self.assertEqual(self.read(self.writer("other").note(99, "Q", 1))["ignored_notes"], 1)
+
     def test_lsns_that_are_not_dense_are_noticed(self):
         w = self.writer().batches([batch(1)])
         w.lsn += 1
