@@ -38,10 +38,11 @@ class Cursor:
         self.data, self.at, self.what = bytes(data), 0, what
 
     def take(self, size):
-        require(size <= len(self.data) - self.at,
-                f"{self.what}: {size} bytes wanted at {self.at}, {len(self.data) - self.at} are left")
-        self.at += size
-        return self.data[self.at - size:self.at]
+        start, end = self.at, self.at + size
+        if end > len(self.data):
+            raise Bad(f"{self.what}: {size} bytes wanted at {start}, {len(self.data) - start} are left")
+        self.at = end
+        return self.data[start:end]
 
     def unpack(self, layout):
         return struct.unpack("<" + layout, self.take(struct.calcsize("<" + layout)))
@@ -49,11 +50,14 @@ class Cursor:
     def one(self, layout):
         return self.unpack(layout)[0]
 
+    def count(self):
+        return int.from_bytes(self.take(4), "little")
+
     def str(self):
-        return self.take(self.one("I"))
+        return self.take(self.count())
 
     def list(self, item, smallest):
-        count = self.one("I")
+        count = self.count()
         require(count * smallest <= len(self.data) - self.at, f"{self.what}: a count of {count} cannot fit at {self.at}")
         return [item() for _ in range(count)]
 
@@ -152,19 +156,22 @@ def read_sections(c, want):
 
 
 def read_series(c, place, key, want):
-    rows = c.one("I")
+    rows = c.count()
     require(rows, "a series without rows")
     times = c.unpack(f"{rows}q") if rows * 8 <= len(c.data) - c.at else c.take(rows * 8)
     cells, values, nobody = [], 0, (1 << (8 * rows)) - 1
-    for name, kind, _ in place[3]:
-        flag = c.one("B")
-        require(flag <= 1, f"presence {flag}")
-        presence = c.take(rows) if flag else bytes(rows)
-        there, nulls, absent = (presence.count(b) for b in (0, 1, 2))
-        require(there + nulls + absent == rows, "a presence byte above 2")
-        require(not flag or there < rows, "presence bytes although all rows have a value")
-        require(there + nulls, f"column {name!r} has neither value nor null in a series of its section")
-        nobody &= int.from_bytes(presence.translate(ABSENT_ONLY), "little")
+    for _, kind, _ in place[3]:
+        flag, presence, there = c.take(1), bytes(rows), rows
+        if flag == b"\1":
+            presence = c.take(rows)
+            there, nulls, absent = (presence.count(b) for b in (0, 1, 2))
+            require(there + nulls + absent == rows, "a presence byte above 2")
+            require(there < rows, "presence bytes although all rows have a value")
+            require(there + nulls, "a column with neither value nor null in a series of its section")
+            nobody &= int.from_bytes(presence.translate(ABSENT_ONLY), "little")
+        else:
+            require(flag == b"\0", "a presence above 1")
+            nobody = 0
         values += there
         cells.append((presence, read_values(c, kind, there, want)))
     require(not nobody, "a row without any value or null")
