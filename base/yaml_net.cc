@@ -5,24 +5,29 @@
 
 namespace tidegate {
 
-std::optional<Endpoint> parse_endpoint(const std::string& text) {
+Result<Endpoint> parse_endpoint(const std::string& text) {
   const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos) return std::nullopt;
-  Endpoint endpoint;
-  endpoint.host = text.substr(0, colon);
-  if (endpoint.host.size() >= 2 && endpoint.host.front() == '[' && endpoint.host.back() == ']')
-    endpoint.host = endpoint.host.substr(1, endpoint.host.size() - 2);
-  const char* first = text.data() + colon + 1;
-  const char* last = text.data() + text.size();
-  const auto [end, error] = std::from_chars(first, last, endpoint.port);
-  if (error != std::errc() || end != last || first == last) return std::nullopt;
-  return endpoint;
+  const auto refuse = [&] {
+    return make_error(ErrorCode::kInvalidArgument,
+                      "'" + text + "' is not an address; write host:port or [v6]:port");
+  };
+  if (colon == std::string::npos) return refuse();
+  Endpoint out{text.substr(0, colon), 0};
+  if (out.host.size() > 1 && out.host.front() == '[' && out.host.back() == ']') {
+    out.host = out.host.substr(1, out.host.size() - 2);
+  } else if (out.host.find(':') != std::string::npos) {
+    return refuse();
+  }
+  const char* end = text.data() + text.size();
+  const auto [last, error] = std::from_chars(text.data() + colon + 1, end, out.port);
+  if (error != std::errc() || last != end) return refuse();
+  return out;
 }
 
 Endpoint read_endpoint(YamlMap& map, std::string_view key, std::optional<std::string> fallback) {
   const std::string text = map.string(key, std::move(fallback));
   if (text.empty()) return {};
-  if (const auto endpoint = parse_endpoint(text)) return *endpoint;
+  if (const auto endpoint = parse_endpoint(text); endpoint.ok()) return *endpoint;
   map.violates(key, "must be host:port, e.g. 127.0.0.1:9780 or [::1]:9780");
   return {};
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses in a YAML configuration: "host:port", "[v6]:port", ":port" (all addresses). Start-up only.
+// Addresses as text in a YAML configuration and on command lines. Start-up only.
 #pragma once
 
 #include <optional>
@@ -10,7 +10,8 @@
 
 namespace tidegate {
 
-std::optional<Endpoint> parse_endpoint(const std::string& text);
+// "host:port", "[v6]:port" or ":port". kInvalidArgument.
+Result<Endpoint> parse_endpoint(const std::string& text);
 // Reports at `key` what is no address. An empty text reads as an empty endpoint (port 0).
 Endpoint read_endpoint(YamlMap& map, std::string_view key, std::optional<std::string> fallback = {});
 bool is_loopback(const Endpoint& endpoint);

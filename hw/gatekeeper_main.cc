@@ -9,6 +9,7 @@
 
 #include "base/real_env.h"
 #include "base/yaml.h"
+#include "base/yaml_net.h"
 #include "hw/emulator.h"
 #include "hw/gatekeeper_control.h"
 

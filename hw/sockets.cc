@@ -68,25 +68,6 @@ Result<SocketAddress> resolve(const Endpoint& endpoint, bool to_listen) {
   return address;
 }
 
-Result<Endpoint> parse_endpoint(const std::string& text) {
-  const std::size_t colon = text.rfind(':');
-  const auto refuse = [&] {
-    return make_error(ErrorCode::kInvalidArgument,
-                      "'" + text + "' is not an address; write host:port or [v6]:port");
-  };
-  if (colon == std::string::npos) return refuse();
-  Endpoint out{text.substr(0, colon), 0};
-  if (out.host.size() > 1 && out.host.front() == '[' && out.host.back() == ']') {
-    out.host = out.host.substr(1, out.host.size() - 2);
-  } else if (out.host.find(':') != std::string::npos) {
-    return refuse();
-  }
-  const char* end = text.data() + text.size();
-  const auto [last, error] = std::from_chars(text.data() + colon + 1, end, out.port);
-  if (error != std::errc() || last != end) return refuse();
-  return out;
-}
-
 std::string errno_text(int error) {
   return std::generic_category().message(error);
 }

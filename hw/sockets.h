@@ -50,8 +50,6 @@ struct SocketAddress {
 
 // kUnreachable where the name does not resolve. Blocks.
 Result<SocketAddress> resolve(const Endpoint& endpoint, bool to_listen);
-// "host:port", "[v6]:port" or ":port". kInvalidArgument.
-Result<Endpoint> parse_endpoint(const std::string& text);
 
 // A listening TCP socket, not blocking.
 Result<Fd> listen_tcp(const SocketAddress& address);

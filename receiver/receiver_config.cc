@@ -20,6 +20,31 @@ FileSinkOptions read_file_sink(YamlMap& sink, const std::string& name) {
   return o;
 }
 
+InfluxSinkOptions read_influx_sink(YamlMap& sink) {
+  InfluxSinkOptions o;
+  o.url = sink.string("url");
+  if (const auto target = parse_http_url(o.url); !o.url.empty() && !target.ok())
+    sink.violates("url", target.error().detail);
+  const auto version = sink.integer("version", {1, 2}, 1);
+  o.version = version == 1 ? InfluxVersion::kV1 : InfluxVersion::kV2;
+  o.database = sink.string(version == 1 ? "database" : "bucket", "");
+  if (version == 1) {
+    o.retention_policy = sink.string("retention_policy", "");
+    o.create_database = sink.boolean("create_database", false);
+  } else {
+    o.org = sink.string("org");
+  }
+  o.user = sink.string("user", "");
+  o.password = sink.secret("password", Secret()).reveal();
+  o.token = sink.secret("token", Secret()).reveal();
+  if (!o.user.empty() && !o.token.empty()) sink.violates("token", "and user exclude each other");
+  o.gzip = sink.boolean("gzip", true);
+  o.timeout = sink.duration("timeout", {.min = kMillisecond}, o.timeout);
+  o.verify_tls = sink.boolean("verify_tls", true);
+  o.ca_file = sink.string("ca_file", "");
+  return o;
+}
+
 void read_allow(YamlMap& link, ReceiverConfig& c) {
   if (!link.has("allow")) {
     static_cast<void>(c.allow.add("0.0.0.0/0"));

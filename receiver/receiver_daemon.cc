@@ -17,25 +17,6 @@ constexpr Nanos kStopPipe = 10 * kSecond;
 
 }  // namespace
 
-// Positions of pipes are notes of the journal; storing one syncs it.
-class ReceiverDaemon::Positions final : public PositionStore {
- public:
-  Positions(Journal* journal, StreamState* state) : journal_(journal), positions_(journal, state) {}
-  Result<std::optional<StoredPosition>> get(const std::string& pipe) override {
-    const auto found = positions_.get(pipe);
-    if (!found) return std::optional<StoredPosition>();
-    return std::optional<StoredPosition>({found->lsn, found->state});
-  }
-  Status set(const std::string& pipe, Lsn lsn, ByteView state) override {
-    TG_CHECK(positions_.set(pipe, lsn, state));
-    return journal_->sync();
-  }
-
- private:
-  Journal* journal_;
-  PipePositions positions_;
-};
-
 ReceiverDaemon::ReceiverDaemon(Env env, ReceiverConfig config) : env_(env), config_(std::move(config)) {}
 ReceiverDaemon::~ReceiverDaemon() = default;
 
@@ -72,13 +53,13 @@ Status ReceiverDaemon::open_journal() {
                              range.quarantine);
   FarStoreOptions options;
   options.receiver_id = config_.receiver_id;
-  options.window = config_.daemon.window;
+  options.retention.window = config_.daemon.window;
   options.accept_new_senders = config_.accept_new_senders;
   options.accept_new_journals = config_.accept_new_journals;
   for (const auto& sink : config_.sinks)
-    if (sink.holds) options.holding_pipes.insert(sink.name);
+    if (sink.holds) options.retention.holding_pipes.insert(sink.name);
   store_ = std::make_unique<FarStore>(env_, journal_.get(), &state_, std::move(options));
-  positions_ = std::make_unique<Positions>(journal_.get(), &state_);
+  positions_ = std::make_unique<JournalPositions>(journal_.get(), &state_);
   return store_->recover();
 }
 
@@ -88,14 +69,14 @@ Status ReceiverDaemon::start_pipes() {
     if (const auto* file = std::get_if<FileSinkOptions>(&sink.target)) {
       d.connector = std::make_unique<FileSink>(env_, *file);
     } else {
-      d.connector = make_influx_sink(env_, std::get<InfluxSinkOptions>(sink.target));
+      d.connector = std::make_unique<InfluxSink>(std::get<InfluxSinkOptions>(sink.target));
     }
     d.source = std::make_unique<JournalRecords>(*journal_);
     PipeOptions options;
     options.name = sink.name;
     options.own_journal = journal_->id();
     options.dead_letters.directory = config_.daemon.data_dir + "/dead-letters";
-    options.on_loss = [this, name = sink.name](const Loss& loss) {
+    options.on_loss = [this, name = sink.name](const Loss& loss) -> Status {
       LedgerEntry entry;
       entry.wall_micros = env_.clock->wall_micros();
       entry.kind = ledger_kind::kGap;

@@ -15,9 +15,9 @@
 #include "pipe/control/control_server.h"
 #include "pipe/control/status.h"
 #include "pipe/control/trend.h"
+#include "pipe/engine/journal_positions.h"
 #include "pipe/engine/pipe_thread.h"
 #include "pipe/stream/far_store.h"
-#include "pipe/stream/pipe_positions.h"
 #include "receiver/air_gap_listener.h"
 #include "receiver/journal_committer.h"
 #include "receiver/receiver_config.h"
@@ -44,7 +44,6 @@ class ReceiverDaemon {
     std::unique_ptr<Pipe> pipe;
     std::unique_ptr<PipeThread> thread;  // last: uses the others
   };
-  class Positions;
 
   Status open_journal();
   Status start_pipes();
@@ -68,7 +67,7 @@ class ReceiverDaemon {
   StreamState state_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<FarStore> store_;
-  std::unique_ptr<Positions> positions_;
+  std::unique_ptr<JournalPositions> positions_;
   std::unique_ptr<JournalCommitter> committer_;
   std::unique_ptr<AirGapListener> listener_;
   std::vector<Delivery> deliveries_;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/yaml_net.h"
+#include "pipe/control/version.h"
 
 namespace tidegate {
 namespace {
@@ -16,6 +17,8 @@ void read_sources(YamlMap& root, SenderConfig& c) {
     if (!names.insert(http.name).second) source.violates("name", "is used by another source");
     source.one_of<int>("type", {{"influx-http", 0}});
     http.options = read_influx_http(source);
+    http.options.source = http.name;
+    http.options.version = kVersion;
     c.http_sources.push_back(std::move(http));
   }
 }

@@ -9,7 +9,7 @@
 #include "hw/link_config.h"
 #include "pipe/control/daemon_config.h"
 #include "pipe/engine/ingest.h"
-#include "pipe/extract/influx/influx_http_source.h"
+#include "pipe/extract/influx/influx_http.h"
 
 namespace tidegate {
 

@@ -64,7 +64,7 @@ Status SenderDaemon::open_journal() {
                              range.quarantine);
   NearStoreOptions options;
   options.sender_id = config_.sender_id;
-  options.window = config_.daemon.window;
+  options.retention.window = config_.daemon.window;
   options.gap_allowed = [declare = config_.declare_gaps](StreamId) { return declare; };
   store_ = std::make_unique<NearStore>(env_, journal_.get(), &state_, std::move(options));
   TG_CHECK(store_->recover());
@@ -104,10 +104,10 @@ AirGapConnectorOptions SenderDaemon::connector_options() const {
 
 Status SenderDaemon::start_sources() {
   for (const auto& source : config_.http_sources) {
-    auto http = std::make_unique<InfluxHttpSource>(env_, ingest_.get(), source.name, source.options);
-    TG_CHECK(http->start());
-    log_info("source", source.name + " listens on " + source.options.listen.text());
-    sources_.push_back(std::move(http));
+    TG_TRY(auto server, InfluxHttpSource::start(env_, source.options, ingest_.get()));
+    log_info("source", source.name + " listens on " + source.options.listen.host + ":" +
+                           std::to_string(server->port()));
+    sources_.push_back({source.name, std::move(server)});
   }
   return {};
 }
@@ -177,7 +177,9 @@ void SenderDaemon::begin_stop() {
   log_info("sender",
            "stopping: sources finish their requests, the journal is synced, owed answers are waited for");
   sd_notify(0, "STOPPING=1");
-  for (auto& source : sources_) source->stop(kStopSources);
+  for (HttpSource& source : sources_)
+    if (!source.server->stop(kStopSources))
+      log_warning("source", source.name + ": requests were still under way after 10 s and got no answer");
   ingest_->stop();
   const auto finish = [this] {
     if (control_) control_->stop();

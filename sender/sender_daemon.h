@@ -36,6 +36,11 @@ class SenderDaemon {
   void stop();
 
  private:
+  struct HttpSource {
+    std::string name;
+    std::unique_ptr<InfluxHttpSource> server;
+  };
+
   Status open_journal();
   Status start_sources();
   Status start_control();
@@ -46,6 +51,7 @@ class SenderDaemon {
   void fill_link(StatusReport& report) const;
   void fill_streams(StatusReport& report, Nanos now);
   void fill_journal(StatusReport& report, Nanos now);
+  static void fill_source(StatusReport& report, const HttpSource& source);
   void fill_health(StatusReport& report) const;
   std::optional<std::int64_t> newest_event_at(Seq seq);
   std::string beat_json();
@@ -61,7 +67,7 @@ class SenderDaemon {
   std::unique_ptr<NearStore> store_;
   std::unique_ptr<AirGapConnector> connector_;
   std::unique_ptr<Ingest> ingest_;
-  std::vector<std::unique_ptr<InfluxHttpSource>> sources_;
+  std::vector<HttpSource> sources_;
   std::unique_ptr<ControlServer> control_;
   StreamId stream_ = 0;
   Nanos started_at_ = 0;

@@ -118,6 +118,25 @@ void SenderDaemon::fill_health(StatusReport& report) const {
                                  std::to_string(report.waiting_batches) + " batches wait for the link");
 }
 
+void SenderDaemon::fill_source(StatusReport& report, const HttpSource& source) {
+  const InfluxHttpCounters n = source.server->counters();
+  const std::pair<const char*, std::uint64_t> counts[] = {{"requests", n.requests},
+                                                          {"stored", n.stored},
+                                                          {"partly_stored", n.partly_stored},
+                                                          {"refused", n.refused},
+                                                          {"unauthorized", n.unauthorized},
+                                                          {"unavailable", n.unavailable},
+                                                          {"repeated", n.repeated},
+                                                          {"unanswered", n.unanswered},
+                                                          {"lines", n.lines},
+                                                          {"values", n.values},
+                                                          {"refused_lines", n.refused_lines},
+                                                          {"body_bytes", n.body_bytes},
+                                                          {"timed_out", n.timed_out},
+                                                          {"accepted", n.accepted}};
+  for (const auto& [name, value] : counts) report.counters["source_" + source.name + "_" + name] = value;
+}
+
 void SenderDaemon::refresh_report(Nanos now) {
   StatusReport report;
   report.program = "tidegate-sender";
@@ -135,9 +154,7 @@ void SenderDaemon::refresh_report(Nanos now) {
                      {"ingest_batches", n.batches}, {"ingest_records", n.records},
                      {"ingest_syncs", n.syncs},     {"ingest_refused", n.refused},
                      {"ingest_failed", n.failed},   {"ingest_pending_bytes", ingest_->pending_bytes()}};
-  for (const auto& source : sources_)
-    for (const auto& [name, value] : source->counters())
-      report.counters["source_" + source->name() + "_" + name] = value;
+  for (const HttpSource& source : sources_) fill_source(report, source);
   report.ledger_counts = state_.ledger_counters();
   for (const LedgerEntry& entry : state_.ledger_recent()) report.ledger_recent.push_back(ledger_line(entry));
   report.alarms = alarms_;

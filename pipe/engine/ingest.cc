@@ -84,7 +84,7 @@ void Ingest::run() {
       if (next_.tickets.empty()) {
         lock.unlock();
         static_cast<void>(
-            note_requests({}));  // the stop syncs the journal; without it the marks only live longer
+            note_requests({}, 0));  // the stop syncs the journal; without it the marks only live longer
         return;
       }
       round = std::exchange(next_, Round{});
