@@ -36,7 +36,8 @@ class Table:
 
     def show(self, rows, note):
         if not self.live:
-            print("  ".join(f"{name}: {value}" for name, value in rows[:5]) + (f"   [{note}]" if note else ""), flush=True)
+            figures = "  ".join(f"{name}: {value}" for name, value in rows[:5])
+            print(figures + (f"   [{note}]" if note else ""), flush=True)
             return
         if self.height:
             sys.stdout.write(f"\033[{self.height}A")
@@ -59,7 +60,7 @@ def rows_of(gw, producer):
     return [
         ("values written by the plant", figure(producer.get("values", 0))),
         ("sender", f"{link.get('state', 'down')} {link.get('message', '')}"[:40]),
-        ("  batches  head / answered / proven", f"{stream.get('head', '-')} / {stream.get('soft', '-')} / {stream.get('confirmed', '-')}"),
+        ("  batches  head / answered / proven", " / ".join(str(stream.get(k, "-")) for k in ("head", "soft", "confirmed"))),
         ("  waiting for the link", f"{figure(near.get('waiting_batches'))} batches, {figure(near.get('waiting_bytes'), 'B')}"),
         ("receiver", "up" if far else "down"),
         ("  batches stored / delivered", f"{far.get('journal_durable', '-')} / {pipe.get('position', '-')}"),
@@ -95,7 +96,8 @@ def run(options):
         with gateway.Gateway(folder, profile="syskeeper-2000", sinks=sinks) as gw:
             gw.start()
             plant = gw.telemetry(acknowledged, rate=options.rate, seconds=options.seconds, units=options.units)
-            print(f"{options.units} turbines of 10 series each write {figure(options.rate)} values/s through the emulated device\n")
+            print(f"{options.units} turbines of 10 series each write {figure(options.rate)} values/s "
+                  f"through the emulated device\n")
             table, start, note = Table(), time.monotonic(), ""
             while plant.alive():
                 passed = (time.monotonic() - start) / options.seconds

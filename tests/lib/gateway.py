@@ -171,8 +171,9 @@ class Gateway:
 
     def post(self, body, target="/write?db=plant&precision=ns", headers=None, timeout=30):
         """(status, body) of one write request."""
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{target}", data=body if isinstance(body, bytes) else body.encode(),
-                                         method="POST", headers=headers or {})
+        data = body if isinstance(body, bytes) else body.encode()
+        url = f"http://127.0.0.1:{self.http}{target}"
+        request = urllib.request.Request(url, data=data, method="POST", headers=headers or {})
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return answer.status, answer.read()
