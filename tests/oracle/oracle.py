@@ -12,7 +12,7 @@ import golden
 import segments
 from canon import Bad, read_batch, read_container, require, row_lines
 from segments import KIND, where
-from state import read_state
+from state import State
 
 
 class Journal:
@@ -73,7 +73,7 @@ class Journal:
                 self.state.batches(record, envelope)
 
     def checkpoint(self, record):
-        meta, said = segments.read_checkpoint(record), read_state(record.payload, where(record))
+        meta, said = segments.read_checkpoint(record), State(record.payload)
         require(meta.segment == record.segment, f"the checkpoint is of segment {meta.segment}")
         require(meta.covers == said.head, f"the checkpoint covers LSN {meta.covers}, its state has {said.head}")
         said.check_start(self.id, self.birth)

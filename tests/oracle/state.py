@@ -5,7 +5,7 @@ records behind it are folded, and the next checkpoint must say the same."""
 import struct
 from types import SimpleNamespace as Fields
 
-from canon import Bad, Cursor, chain_next, chain_start, require
+from canon import Cursor, chain_next, chain_start, require
 
 NOTES = {16: "session used", 17: "stream created", 18: "stream dropped", 19: "confirmed", 20: "fork", 21: "chain mark",
          22: "trim span", 23: "stream closed", 32: "far session", 33: "far stream open", 34: "far fork", 35: "far gap",
@@ -364,10 +364,3 @@ def read_entry(c):
 
 def show(value):
     return value.hex() if isinstance(value, bytes) else f"{len(value)} items" if isinstance(value, (list, dict)) else value
-
-
-def read_state(payload, what):
-    try:
-        return State(payload)
-    except Bad as error:
-        raise Bad(f"{what}: {error}") from None
