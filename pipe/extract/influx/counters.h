@@ -16,6 +16,7 @@ struct InfluxHttpCounters {
   std::uint64_t unauthorized = 0;   // 401
   std::uint64_t unavailable = 0;    // 503: budget, journal busy, full or poisoned, too many connections
   std::uint64_t repeated = 0;       // requests recognised as repetitions and not stored again
+  std::uint64_t left_early = 0;     // clients that closed while their request was worked on
   std::uint64_t unanswered = 0;     // stored, but the answer could not be delivered
   std::uint64_t lines = 0;          // durable
   std::uint64_t values = 0;         // durable
@@ -32,14 +33,28 @@ struct InfluxHttpCounters {
 struct InfluxHttpCounts {
   using Count = std::atomic<std::uint64_t>;
   Count requests{0}, stored{0}, partly_stored{0}, refused{0}, unauthorized{0}, unavailable{0}, repeated{0};
-  Count unanswered{0}, lines{0}, values{0}, refused_lines{0}, body_bytes{0}, timed_out{0}, accepted{0};
-  Count connections{0};
+  Count left_early{0}, unanswered{0}, lines{0}, values{0}, refused_lines{0}, body_bytes{0}, timed_out{0};
+  Count accepted{0}, connections{0};
   std::atomic<std::int64_t> last_write_micros{0};
 
   InfluxHttpCounters snapshot() const {
-    InfluxHttpCounters out{requests,      stored,     partly_stored, refused,  unauthorized,
-                           unavailable,   repeated,   unanswered,    lines,    values,
-                           refused_lines, body_bytes, timed_out,     accepted, connections};
+    InfluxHttpCounters out;
+    out.requests = requests;
+    out.stored = stored;
+    out.partly_stored = partly_stored;
+    out.refused = refused;
+    out.unauthorized = unauthorized;
+    out.unavailable = unavailable;
+    out.repeated = repeated;
+    out.left_early = left_early;
+    out.unanswered = unanswered;
+    out.lines = lines;
+    out.values = values;
+    out.refused_lines = refused_lines;
+    out.body_bytes = body_bytes;
+    out.timed_out = timed_out;
+    out.accepted = accepted;
+    out.connections = connections;
     out.last_write_micros = last_write_micros;
     return out;
   }

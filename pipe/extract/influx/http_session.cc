@@ -19,6 +19,7 @@
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
+#include <cerrno>
 #include <chrono>
 #include <optional>
 
@@ -115,6 +116,8 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   void on_first_outcome(const std::optional<HttpReply>& reply);
   void begin_job();
   void run_job();
+  enum class Peer : std::uint8_t { kSilent, kSends, kFinished, kGone };  // FIN, RST
+  Peer look_at_peer();
   void watch_peer();
   void on_peer_readable(error_code error);
   void on_peer_gone();
@@ -240,8 +243,8 @@ void Session::read_body() {
   parser_->get().body().size = kPieceBytes;
   parser_->get().body().more = true;
   stream_.expires_after(chrono(shared_->options.body_timeout));
-  http::async_read(stream_, buffer_, *parser_,
-                   guarded([this](error_code error, std::size_t) { on_body_piece(error); }));
+  http::async_read_some(stream_, buffer_, *parser_,
+                        guarded([this](error_code error, std::size_t) { on_body_piece(error); }));
 }
 
 void Session::on_body_piece(error_code error) {
@@ -391,13 +394,27 @@ void Session::watch_peer() {
                               guarded([this](error_code error) { on_peer_readable(error); }));
 }
 
-void Session::on_peer_readable(error_code error) {
-  if (error || state_ != State::kWorking) return;
+Session::Peer Session::look_at_peer() {
   char byte = 0;
   const ssize_t got = ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  if (got > 0) return;  // the next request
-  peer_closed_ = true;
-  on_peer_gone();
+  if (got > 0) return Peer::kSends;
+  if (got == 0) return Peer::kFinished;
+  return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR ? Peer::kSilent : Peer::kGone;
+}
+
+void Session::on_peer_readable(error_code error) {
+  if (error || state_ != State::kWorking) return;
+  switch (look_at_peer()) {
+    case Peer::kSends:  // the next request
+      return;
+    case Peer::kSilent:  // the event was that of bytes which were read before this wait began
+      return watch_peer();
+    case Peer::kFinished:
+    case Peer::kGone:
+      peer_closed_ = true;
+      ++shared_->uses.counts->left_early;
+      on_peer_gone();
+  }
 }
 
 // The same request may come on another connection before this one is stored.
@@ -449,13 +466,14 @@ void Session::answer(HttpReply reply) {
                     guarded([this](error_code error, std::size_t) { on_answered(error); }));
 }
 
+// A successful write says little when the client has sent FIN: it may still be reading, or be gone.
 void Session::on_answered(error_code error) {
-  if (error) {
+  const Peer peer = error ? Peer::kGone : look_at_peer();
+  if (peer == Peer::kGone) {
     settle(false);
     return close();
   }
-  // After a FIN a successful write says little: the client may still be reading, or be gone.
-  if (peer_closed_) return watch_fate(now() + kFateTime);
+  if (peer_closed_ || peer == Peer::kFinished) return watch_fate(now() + kFateTime);
   settle(true);
   next_request();
 }
@@ -471,8 +489,9 @@ void Session::watch_fate(Nanos until) {
     timer_.expires_after(chrono(kFateStep));
     return timer_.async_wait(guarded([this, until](error_code) { watch_fate(until); }));
   }
-  settle(trouble == 0 && known && queued == 0);
-  close();
+  const bool delivered = trouble == 0 && known && queued == 0;
+  settle(delivered);
+  delivered ? next_request() : close();
 }
 
 // Remembers, or forgets, that the answer is still owed to whoever sends the same again.
