@@ -657,7 +657,7 @@ void SenderLink::start_confirm() {
   std::vector<Stream*> open;
   for (const auto& [id, s] : streams_)
     if (s->phase == Stream::Phase::kOpen) open.push_back(s.get());
-  std::ranges::stable_sort(open, {}, &Stream::confirmed_at);
+  std::ranges::sort(open, {}, [](const Stream* s) { return std::pair(s->confirmed_at, s->id); });
   for (Stream* s : open) {
     if (control_->claims.size() >= most) break;
     if (const auto chain = store_->chain(s->id, s->soft))
