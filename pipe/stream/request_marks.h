@@ -9,8 +9,8 @@
 // (requests with an Idempotency-Key). Bounded by number and age. Pure, no lock of its own.
 #pragma once
 
-#include <deque>
-#include <unordered_set>
+#include <list>
+#include <unordered_map>
 #include <vector>
 
 #include "pipe/stream/notes.h"
@@ -22,49 +22,58 @@ constexpr std::int64_t kRequestMarkMicros = 15LL * 60 * 1'000'000;
 
 class RequestMarks {
  public:
+  RequestMarks() = default;
+  RequestMarks(RequestMarks&&) = default;  // a list keeps its places when it is moved
+  RequestMarks& operator=(RequestMarks&&) = default;
+
   void apply(const RequestMarksNote& note) {
     for (const Hash128& mark : split(note.stored))
-      if (marks_.insert(mark).second) order_.push_back({mark, note.wall_micros, note.rows_lsn});
-    for (const Hash128& mark : split(note.answered)) marks_.erase(mark);
-    while (!order_.empty() && (order_.size() > kMaxRequestMarks || !marks_.contains(order_.front().mark) ||
-                               note.wall_micros - order_.front().wall_micros > kRequestMarkMicros)) {
-      marks_.erase(order_.front().mark);
-      order_.pop_front();
+      if (!places_.contains(mark)) add({mark, note.wall_micros, note.rows_lsn});
+    for (const Hash128& mark : split(note.answered))
+      if (const auto it = places_.find(mark); it != places_.end()) {
+        entries_.erase(it->second);
+        places_.erase(it);
+      }
+    while (!entries_.empty() && (entries_.size() > kMaxRequestMarks ||
+                                 note.wall_micros - entries_.front().wall_micros > kRequestMarkMicros)) {
+      places_.erase(entries_.front().mark);
+      entries_.pop_front();
     }
   }
+
   // Those whose rows are there (`stale`: are not there), when the journal's last LSN is `head`.
   std::vector<Hash128> list(Lsn head, bool stale) const {
     std::vector<Hash128> out;
-    for (const Aged& entry : order_)
-      if (marks_.contains(entry.mark) && (entry.rows_lsn > head) == stale) out.push_back(entry.mark);
+    for (const Entry& entry : entries_)
+      if ((entry.rows_lsn > head) == stale) out.push_back(entry.mark);
     return out;
   }
 
   template <class Put>
   void save(Put& put) const {
-    std::uint32_t count = 0;
-    for (const Aged& entry : order_) count += marks_.contains(entry.mark) ? 1 : 0;
-    put(count);
-    for (const Aged& entry : order_)
-      if (marks_.contains(entry.mark)) put(entry.mark), put(entry.wall_micros), put(entry.rows_lsn);
+    put(static_cast<std::uint32_t>(entries_.size()));
+    for (const Entry& entry : entries_) put(entry.mark), put(entry.wall_micros), put(entry.rows_lsn);
   }
   template <class Get>
   void load(Get& get) {
     const std::uint32_t count = get.count(16 + 8 + 8);
     for (std::uint32_t i = 0; i < count && get.ok(); ++i) {
-      Aged entry;
+      Entry entry;
       get(entry.mark), get(entry.wall_micros), get(entry.rows_lsn);
-      marks_.insert(entry.mark);
-      order_.push_back(entry);
+      add(entry);
     }
   }
 
  private:
-  struct Aged {
+  struct Entry {
     Hash128 mark;
     std::int64_t wall_micros = 0;
     Lsn rows_lsn = 0;
   };
+  void add(const Entry& entry) {
+    entries_.push_back(entry);
+    places_[entry.mark] = std::prev(entries_.end());
+  }
   static std::vector<Hash128> split(const Bytes& list) {
     std::vector<Hash128> out;
     ByteReader reader(list);
@@ -72,8 +81,8 @@ class RequestMarks {
     return out;
   }
 
-  std::unordered_set<Hash128, Bytes16Hasher> marks_;
-  std::deque<Aged> order_;  // oldest first; some may be forgotten already
+  std::list<Entry> entries_;  // oldest first
+  std::unordered_map<Hash128, std::list<Entry>::iterator, Bytes16Hasher> places_;
 };
 
 }  // namespace tidegate

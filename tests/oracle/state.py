@@ -8,7 +8,8 @@ from types import SimpleNamespace as Fields
 from canon import Cursor, chain_next, chain_start, require
 
 NOTES = {16: "session used", 17: "stream created", 18: "stream dropped", 19: "confirmed", 20: "fork", 21: "chain mark",
-         22: "trim span", 23: "stream closed", 32: "far session", 33: "far stream open", 34: "far fork", 35: "far gap",
+         22: "trim span", 23: "stream closed", 24: "request marks", 32: "far session", 33: "far stream open",
+         34: "far fork", 35: "far gap",
          36: "far end", 37: "far approve", 38: "far chains", 48: "pipe position", 49: "pipe dropped", 50: "ledger entry"}
 GAP = "16sHIQQQ16sBQqq"
 LAST_HASHES = 256
@@ -77,6 +78,7 @@ class State:
         self.ledger = c.list(lambda: read_entry(c), 40)
         self.counters = dict(c.list(lambda: (c.str(), c.one("Q")), 12))
         self.hours = {hour: sums for hour, *sums in c.list(lambda: c.unpack("qQQQQ"), 40)}
+        self.requests = {mark: more for mark, *more in c.list(lambda: c.unpack("16sqQ"), 32)}
         c.end()
         self.ignored_notes = 0
         self.near_chains = {near.id: self.known_near(near) for near in self.near.values()}
@@ -245,6 +247,19 @@ class State:
             near.known, near.chain = True, n.chain
             self.learn(self.near_chains[n.id], near.head, n.chain, f"stream {n.id}: closed")
 
+    def note_request_marks(self, c):
+        wall, rows = c.unpack("qQ")
+        stored, answered = c.str(), c.str()
+        for at in range(0, len(stored) - 15, 16):
+            self.requests.setdefault(stored[at:at + 16], [wall, rows])
+        for at in range(0, len(answered) - 15, 16):
+            self.requests.pop(answered[at:at + 16], None)
+        while self.requests:
+            oldest = next(iter(self.requests))
+            if len(self.requests) <= 8192 and wall - self.requests[oldest][0] <= 15 * 60 * 1_000_000:
+                break
+            del self.requests[oldest]
+
     def note_far_session(self, c):
         n = fields(c, "sender:h id:h session:Q nonce:Q label:s")
         journal = self.journals.setdefault(n.id, Fields(id=n.id, superseded=False, streams={}))
@@ -327,7 +342,8 @@ class State:
         """What two states must share, by name."""
         found = {"head": self.head, "session": self.session, "next stream": self.next_stream, "last hashes": self.hashes,
                  "pipes": self.pipes, "last ledger number": self.ledger_last, "ledger": self.ledger, "counters": self.counters,
-                 "hours": self.hours, "approved": sorted(self.approved), "trims": len(self.trims) > 64 or self.trims}
+                 "hours": self.hours, "request marks": list(self.requests.items()),
+                 "approved": sorted(self.approved), "trims": len(self.trims) > 64 or self.trims}
         for near in self.near.values():
             found |= {f"near stream {near.id} {name}": value for name, value in vars(near).items()}
         for journal in self.journals.values():
