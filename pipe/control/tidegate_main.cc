@@ -255,7 +255,8 @@ void add_adopt(CLI::App& app, Arguments& a, Run& run) {
       "  tidegate adopt --config /etc/tidegate/sender.yaml            this box goes on; a twin is fenced\n"
       "  tidegate adopt --config /etc/tidegate/sender.yaml --as-new   a clone becomes a sender of its own\n"
       "On the outer machine, the daemon running, when it reports an unknown journal:\n"
-      "  tidegate adopt --sender ID --journal ID                      as the status pages of both sides show them");
+      "  tidegate adopt --sender ID --journal ID                      as the status pages of both sides show "
+      "them");
   auto* config = adopt->add_option("--config", a.file, "the sender's configuration");
   auto* as_new = adopt->add_flag("--as-new", a.as_new, "under a new journal id");
   auto* sender =

@@ -48,9 +48,9 @@ int fail(Console console, const Error& error, int code) {
 }
 
 int show_one(const ControlTarget& target, bool json, Console console) {
-  const auto page = ask_control(target, {"GET", json ? "/status.json" : "/status"});
+  const auto page = ask_control(target, {"GET", json ? "/status.json" : "/status", ""});
   if (!page.ok()) return fail(console, page.error(), kExitUnreachable);
-  const auto health = ask_control(target, {"GET", "/health"});
+  const auto health = ask_control(target, {"GET", "/health", ""});
   if (!health.ok()) return fail(console, health.error(), kExitUnreachable);
   if (page->status != 200) {
     console.err << "tidegate: " << target.text() << " answers " << page->status
