@@ -8,13 +8,6 @@
 
 namespace tidegate {
 
-std::int64_t to_nanos(std::int64_t time, TimeUnit unit) {
-  static constexpr std::int64_t kFactors[] = {1'000'000'000, 1'000'000, 1'000, 1};
-  std::int64_t out = 0;
-  if (!__builtin_mul_overflow(time, kFactors[static_cast<int>(unit)], &out)) return out;
-  return time < 0 ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int64_t>::max();
-}
-
 Ingest::Ingest(Env env, Journal* journal, IngestOptions options, std::function<void(Lsn)> on_durable)
     : env_(env), journal_(journal), options_(options), on_durable_(std::move(on_durable)) {
   thread_ = std::jthread([this] { run(); });

@@ -111,7 +111,4 @@ class Ingest {
   std::jthread thread_;
 };
 
-// Nanoseconds since the epoch; saturates.
-std::int64_t to_nanos(std::int64_t time, TimeUnit unit);
-
 }  // namespace tidegate

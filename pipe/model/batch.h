@@ -31,6 +31,8 @@ enum class ValueType : std::uint8_t {
 enum class Addressing : std::uint8_t { kTree = 0, kTable = 1 };
 enum class ColumnRole : std::uint8_t { kField = 0, kAttribute = 1 };
 enum class Presence : std::uint8_t { kValue = 0, kNull = 1, kAbsent = 2 };
+// Nanoseconds since the epoch; saturates. For display and retention, never for data.
+std::int64_t to_nanos(std::int64_t time, TimeUnit unit);
 constexpr std::uint8_t kFlagByPipeProtocol = 1;  // first entered by a pipe protocol
 
 // One value. Strings and blobs are views: valid as long as what they were read from.

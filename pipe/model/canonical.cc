@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipe/model/canonical.h"
 
+#include <limits>
 #include <string>
 
 namespace tidegate::canonical {
@@ -59,6 +60,13 @@ Status check_end(const ByteReader& reader) {
                       std::to_string(reader.remaining()) + " bytes after the end of the batch");
   }
   return {};
+}
+
+std::int64_t to_nanos(std::int64_t time, TimeUnit unit) {
+  static constexpr std::int64_t kFactors[] = {1'000'000'000, 1'000'000, 1'000, 1};
+  std::int64_t out = 0;
+  if (!__builtin_mul_overflow(time, kFactors[static_cast<int>(unit)], &out)) return out;
+  return time < 0 ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int64_t>::max();
 }
 
 }  // namespace tidegate::canonical

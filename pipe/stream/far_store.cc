@@ -67,12 +67,26 @@ Status FarStore::check_content(const BatchFrame& batch, std::uint32_t skip) {
                                                  std::to_string(batch.hashes.size()) + " hashes declared")
         .at_sequence(batch.first_seq);
   }
+  FrameFigures figures;
   for (std::size_t i = skip; i < batch.hashes.size(); ++i) {
-    if (xxh3_128(decoded.batches[i]) == batch.hashes[i]) continue;
-    return make_error(ErrorCode::kChecksum, "the content of a batch does not match the hash declared for it")
-        .at_sequence(batch.first_seq + i);
+    if (xxh3_128(decoded.batches[i]) != batch.hashes[i])
+      return make_error(ErrorCode::kChecksum,
+                        "the content of a batch does not match the hash declared for it")
+          .at_sequence(batch.first_seq + i);
+    // For display only: what cannot be summarised counts as nothing, and is stored like the rest.
+    if (const auto summary = summarize(decoded.batches[i]); summary.ok()) figures.add(*summary);
   }
+  if (figures_.size() >= kMostFigures) figures_.clear();
+  figures_[batch.hashes.back()] = figures;
   return {};
+}
+
+void FarStore::FrameFigures::add(const BatchSummary& summary) {
+  events += summary.events;
+  values += summary.values;
+  if (summary.kind != EventKind::kRows) return;
+  time_min = std::min(time_min, to_nanos(summary.time_min, summary.unit));
+  time_max = std::max(time_max, to_nanos(summary.time_max, summary.unit));
 }
 
 bool FarStore::is_loop(const RecordMeta& meta) const {
@@ -154,6 +168,12 @@ Status FarStore::store(const StoreBatches& request) {
   meta.codec = request.codec;
   meta.decoded_size = request.decoded_size;
   meta.hashes = request.hashes;
+  if (const auto figures = figures_.extract(request.hashes.back())) {
+    meta.events = figures.mapped().events;
+    meta.values = figures.mapped().values;
+    meta.time_min = figures.mapped().time_min;
+    meta.time_max = figures.mapped().time_max;
+  }
   const bool loop = is_loop(meta);
   const std::uint32_t count = meta.count;
   TG_TRY([[maybe_unused]] const Lsn lsn, journal_->append(std::move(meta), request.container));

@@ -92,6 +92,16 @@ class FarStore final : public ReceiverStore {
   Journal* journal_;
   StreamState* state_;
   FarStoreOptions options_;
+  // Of frames that were checked and not yet stored, by the last hash: what their envelopes will say.
+  struct FrameFigures {
+    std::uint64_t events = 0, values = 0;
+    std::int64_t time_min = std::numeric_limits<std::int64_t>::max();
+    std::int64_t time_max = std::numeric_limits<std::int64_t>::min();
+    void add(const BatchSummary& summary);
+  };
+  static constexpr std::size_t kMostFigures = 256;
+
+  std::map<Hash128, FrameFigures> figures_;
   mutable FarChains chains_;
   std::uint64_t duplicates_ = 0;
   std::uint64_t loops_ = 0;

@@ -44,7 +44,7 @@ def state(*contents):
     starts = sum(struct.unpack_from("<Q", content)[0] for content in hashes) % (1 << 64)
     hours = struct.pack("<qQQQQ", CLOCK // 3_600_000_000, len(hashes), len(hashes), 0, starts) if contents else b""
     return (struct.pack("<BQQHI", 1, len(hashes), 0, 1, len(hashes)) + b"".join(hashes) + bytes(4 * 3) + bytes(4 * 2) + bytes(4)
-            + bytes(8) + bytes(4 * 2) + struct.pack("<I", bool(contents)) + hours)
+            + bytes(8) + bytes(4 * 2) + struct.pack("<I", bool(contents)) + hours + bytes(4))
 
 
 class Writer:
