@@ -67,10 +67,11 @@ class Machine {
 
   struct Image {
     SimSnapshot disk;
-    Lsn first = 1, head = 0;
+    Lsn head = 0;
     Id journal;
+    Oracle::Holding holding;  // of a sender
   };
-  Image image();                         // of the durable state now
+  virtual Image image();  // of the disk now, quiesced
   virtual void roll_back(const Image& image, Nanos down);
   virtual void replace_disk(Nanos down);
   // Flips a bit of a segment; false when there is nothing yet.
@@ -79,7 +80,7 @@ class Machine {
  protected:
   virtual Status start() = 0;   // builds the process; running as it
   virtual void destroy() = 0;   // of the process's objects; every file handle is dead already
-  virtual const Journal* journal() const = 0;
+  virtual Journal* journal() const = 0;
   virtual void rolled_back(const Image& image) = 0;
   virtual void replaced() = 0;
   virtual void rotted() = 0;
@@ -122,7 +123,10 @@ class SenderMachine final : public Machine {
   void produce(std::uint32_t count, std::uint32_t largest);
   // Accepted or waiting: what producers have given so far.
   std::uint64_t backlog() const { return waiting_; }
-  void clone_from(SenderMachine& original, const Image& image);
+  void clone_from(const Image& image);
+  Image image() override;
+  // Reads the whole journal and tells the oracle what cannot be read, when a bit of it was flipped.
+  void tell_unreadable();
 
   int number() const { return setup_.number; }
   const SenderSetup& setup() const { return setup_; }
@@ -144,14 +148,13 @@ class SenderMachine final : public Machine {
   struct Process;
   Status start() override;
   void destroy() override;
-  const Journal* journal() const override;
+  Journal* journal() const override;
   void rolled_back(const Image& image) override;
   void replaced() override;
   void rotted() override { site_->oracle->rotted(setup_.number); }
   void produce_now();
   void trim();
   void look_at(const Status& status);
-  void tell_unreadable();
   Batch make_content(std::uint32_t largest);
 
   SenderSetup setup_;
@@ -187,14 +190,16 @@ class ReceiverMachine final : public Machine {
   struct Process;
   Status start() override;
   void destroy() override;
-  const Journal* journal() const override;
+  Journal* journal() const override;
   void rolled_back(const Image& image) override;
   void replaced() override;
   void rotted() override { site_->oracle->far_rotted(); }
   void trim();
   void give_to_sinks(Lsn up_to);
+  void tell_read_back();
 
   ReceiverSetup setup_;
+  Lsn synced_to_ = 0;
   std::unique_ptr<Process> run_;
 };
 

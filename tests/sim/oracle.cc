@@ -2,6 +2,7 @@
 #include "tests/sim/oracle.h"
 
 #include <algorithm>
+#include <set>
 
 #include "pipe/model/container.h"
 #include "protocol/native/format.h"
@@ -9,7 +10,9 @@
 namespace tidegate::sim {
 
 void Oracle::violation(std::string text) {
-  if (violations_.size() < 8) violations_.push_back(std::move(text));
+  if (violations_.size() >= 8) return;
+  if (hear_) hear_(text);
+  violations_.push_back(std::move(text));
 }
 
 std::string Oracle::name(const Fact& fact) {
@@ -20,7 +23,7 @@ std::string Oracle::name(const Fact& fact) {
 // ---- senders ----------------------------------------------------------------------------------------------------------
 
 void Oracle::appended(int machine, const Id& journal, Lsn lsn, const Hash128& hash) {
-  Machine& m = machines_[machine];
+  Holding& m = machines_[machine];
   if (lsn != m.facts.size() + 1)
     return violation("the journal gave LSN " + std::to_string(lsn) + " where " + std::to_string(m.facts.size() + 1) +
                      " was due");
@@ -36,7 +39,7 @@ void Oracle::appended(int machine, const Id& journal, Lsn lsn, const Hash128& ha
 }
 
 void Oracle::acknowledged(int machine, Lsn first, Lsn last) {
-  const Machine& m = machines_[machine];
+  const Holding& m = machines_[machine];
   for (Lsn lsn = first; lsn <= last && lsn <= m.facts.size(); ++lsn) {
     Fact& fact = facts_[m.facts[lsn - 1]];
     fact.acknowledged = true;
@@ -52,7 +55,7 @@ void Oracle::let_go(int machine, Lsn lsn, bool release) {
 }
 
 void Oracle::reopened(int machine, const Id& journal, Lsn first, Lsn head) {
-  Machine& m = machines_[machine];
+  Holding& m = machines_[machine];
   if (!m.facts.empty() && facts_[m.facts.back()].journal != journal)
     violation("the journal's id changed though its disk was not replaced");
   for (Lsn lsn = m.facts.size(); lsn > head; --lsn) {
@@ -71,7 +74,7 @@ void Oracle::reopened(int machine, const Id& journal, Lsn first, Lsn head) {
 }
 
 void Oracle::released(int machine, Lsn first, Nanos allowed_unproven) {
-  Machine& m = machines_[machine];
+  Holding& m = machines_[machine];
   for (; m.first < first && m.first <= m.facts.size(); ++m.first) {
     const Fact& fact = facts_[m.facts[m.first - 1]];
     const bool was_there = fact.far_at >= 0;
@@ -82,31 +85,46 @@ void Oracle::released(int machine, Lsn first, Nanos allowed_unproven) {
   }
 }
 
-void Oracle::rolled_back(int machine, Lsn first, Lsn head) {
-  Machine& m = machines_[machine];
-  for (Lsn lsn = m.facts.size(); lsn > head; --lsn) let_go(machine, lsn, false);
-  m.facts.resize(std::min<std::size_t>(m.facts.size(), head));
-  m.first = first;
-  for (Lsn lsn = first; lsn <= m.facts.size(); ++lsn) facts_[m.facts[lsn - 1]].held_by |= 1U << machine;
+Oracle::Holding Oracle::holding(int machine) const {
+  const auto it = machines_.find(machine);
+  return it == machines_.end() ? Holding{} : it->second;
+}
+
+void Oracle::rolled_back(int machine, const Holding& to) {
+  replaced(machine);
+  Holding& m = machines_[machine] = to;
+  for (Lsn lsn = m.first; lsn <= m.facts.size(); ++lsn) facts_[m.facts[lsn - 1]].held_by |= 1U << machine;
 }
 
 void Oracle::replaced(int machine) {
-  Machine& m = machines_[machine];
+  Holding& m = machines_[machine];
   for (Lsn lsn = 1; lsn <= m.facts.size(); ++lsn) let_go(machine, lsn, false);
-  m = Machine{};
+  m = Holding{};
 }
 
-void Oracle::cloned(int from, int to, Lsn first, Lsn head) {
-  Machine& clone = machines_[to];
-  clone = machines_[from];
-  clone.facts.resize(std::min<std::size_t>(clone.facts.size(), head));
-  clone.first = first;
-  for (Lsn lsn = first; lsn <= clone.facts.size(); ++lsn) facts_[clone.facts[lsn - 1]].held_by |= 1U << to;
+void Oracle::forked(const Id& journal, StreamId stream, std::uint32_t generation, Seq base) {
+  const auto [it, fresh] = bases_.try_emplace({journal, stream, generation}, base);
+  if (!fresh) it->second = std::min(it->second, base);
+}
+
+// Behind damage the chain is taken up again at the next mark (doc/stream_state.md): what stands between may be declared
+// with it. Anything else that is declared must have been let go before.
+void Oracle::gap_declared(int machine, Lsn first, Lsn last) {
+  Holding& m = machines_[machine];
+  if (!m.rotted) return;
+  bool damaged = false;
+  for (Lsn lsn = std::max(first, m.first); lsn <= last && lsn <= m.facts.size(); ++lsn) {
+    Fact& fact = facts_[m.facts[lsn - 1]];
+    damaged |= fact.lost_by_rot;
+    if (!damaged) continue;
+    fact.lost_by_rot = true;
+    let_go(machine, lsn, false);
+  }
 }
 
 void Oracle::confirmed(int machine, Lsn up_to, bool may_ask) {
   if (!may_ask) return;
-  const Machine& m = machines_[machine];
+  const Holding& m = machines_[machine];
   for (Lsn lsn = std::min<Lsn>(up_to, m.facts.size()); lsn >= m.first; --lsn) {
     const Fact& fact = facts_[m.facts[lsn - 1]];
     // A proof that was answered just before the far disk was taken away may arrive after it.
@@ -119,7 +137,7 @@ void Oracle::confirmed(int machine, Lsn up_to, bool may_ask) {
 }
 
 void Oracle::unreadable(int machine, const std::vector<LsnRange>& ranges) {
-  Machine& m = machines_[machine];
+  Holding& m = machines_[machine];
   if (!m.rotted) return;  // nothing but a flipped bit makes a batch unreadable
   for (const LsnRange& range : ranges)
     for (Lsn lsn = range.first; lsn <= range.last && lsn <= m.facts.size(); ++lsn) {
@@ -142,6 +160,7 @@ struct Oracle::Far {
   std::map<std::pair<Id, StreamId>, Line> lines;
   std::vector<LedgerEntry> ledger;
   std::vector<DamagedRange> damaged;
+  std::uint64_t declared_lost = 0;  // LSNs of this journal that its ledger and folder name as damaged
   std::vector<Id> live;
   bool trimmed = false;
   Lsn next = 0;
@@ -162,6 +181,13 @@ void Oracle::check_far(const Journal& journal, const StreamState& state, const s
   far.ledger = state.ledger_recent();
   far.damaged = journal.damaged();
   far.live = live;
+  std::set<Lsn> lost;
+  const auto declare = [&](Lsn first, Lsn last) {
+    for (Lsn lsn = first; lsn <= last; ++lsn) lost.insert(lsn);
+  };
+  for (const DamagedRange& range : far.damaged) declare(range.first, range.last);
+  for (const LedgerEntry& e : far.ledger)
+    if (e.kind == ledger_kind::kDamage) declare(e.from, e.to);
   far.trimmed = journal.first_lsn() > 1;
   far.next = journal.first_lsn();
   if (!far.damaged.empty() && !far_rotted_)
@@ -176,6 +202,7 @@ void Oracle::check_far(const Journal& journal, const StreamState& state, const s
         violation("the far journal cannot be read: " + record.error().text());
         break;
       }
+      declare(reader.position(), *record.error().sequence - 1);  // the reader says so: that is declared, too
       reader.skip_to(*record.error().sequence);
       far.next = *record.error().sequence;
       for (auto& [key, line] : far.lines) line.any = false;  // what follows may be anything later
@@ -184,6 +211,7 @@ void Oracle::check_far(const Journal& journal, const StreamState& state, const s
     if (!*record) break;
     check_record(far, **record);
   }
+  far.declared_lost = lost.size();
   check_missing(far);
 }
 
@@ -211,6 +239,24 @@ void Oracle::check_record(Far& far, const Record& record) {
   }
 }
 
+// A later generation begins at its base: what stood behind that is another branch.
+void Oracle::begin_generation(Far& far, Line& line, const Origin& origin) {
+  Seq base = line.last;
+  for (std::uint32_t g = line.generation + 1; g <= origin.generation; ++g) {
+    const auto it = bases_.find({origin.journal, origin.stream, g});
+    if (it != bases_.end()) base = std::min(base, it->second);
+  }
+  const bool told = std::any_of(far.ledger.begin(), far.ledger.end(), [&](const LedgerEntry& e) {
+    return e.kind == ledger_kind::kFork && e.journal == origin.journal && e.stream == origin.stream;
+  });
+  if (!told)
+    violation("stream " + std::to_string(origin.stream) + " goes on in generation " +
+              std::to_string(origin.generation) + " at " + std::to_string(base) + " and no fork is in the ledger");
+  line.generation = origin.generation;
+  line.last = base;
+  line.chains.erase(line.chains.upper_bound(base), line.chains.end());
+}
+
 // Order: every number of a generation once, in a row but for declared gaps, each record chained to the one before.
 void Oracle::check_place(Far& far, Line& line, const RecordMeta& meta, Seq first) {
   const Origin& origin = *meta.origin;
@@ -220,31 +266,21 @@ void Oracle::check_place(Far& far, Line& line, const RecordMeta& meta, Seq first
   const bool begins = !line.any;
   if (!begins && origin.generation < line.generation)
     violation(where + ": an older generation stands behind generation " + std::to_string(line.generation));
-  const Seq due = line.last + 1;
-  if (!begins && origin.generation == line.generation && first < due)
-    violation(where + " stands a second time in the far journal, or out of order; " + std::to_string(due) + " was due");
-  if (first > due && !(begins && far.trimmed) && !(begins && far_rotted_) &&
-      !covered_by_gap(far, origin.journal, origin.stream, due, first - 1))
-    violation(where + ": " + std::to_string(due) + ".." + std::to_string(first - 1) +
-              " are missing before it and no gap is in the ledger");
-  if (!begins && origin.generation > line.generation && first < due) {
-    ++line.forks;
-    const bool told = std::any_of(far.ledger.begin(), far.ledger.end(), [&](const LedgerEntry& e) {
-      return e.kind == ledger_kind::kFork && e.journal == origin.journal && e.stream == origin.stream &&
-             e.from <= first && e.to + 1 >= due;
-    });
-    if (!told) violation(where + " repeats or replaces numbers up to " + std::to_string(line.last) +
-                         " and no fork is in the ledger");
-  }
-  const auto before = line.chains.find(origin.first_seq - 1);
-  if (!begins && before != line.chains.end() && before->second != origin.chain_before)
-    violation(where + ": its previous chain is not the chain of what stands before it");
-  if (begins && !far.trimmed && origin.first_seq == 1 &&
-      origin.chain_before != chain_zero(origin.journal, origin.stream))
-    violation(where + ": does not begin at chain(0)");
-  while (!line.chains.empty() && line.chains.rbegin()->first >= first) line.chains.erase(std::prev(line.chains.end()));
+  if (!begins && origin.generation > line.generation) begin_generation(far, line, origin);
   line.any = true;
   line.generation = origin.generation;
+  const Seq due = line.last + 1;
+  if (!begins && first < due)
+    violation(where + " stands a second time in the far journal, or out of order; " + std::to_string(due) + " was due");
+  const bool unknown_before = begins && (far.trimmed || far_rotted_);
+  if (first > due && !unknown_before && !covered_by_gap(far, origin.journal, origin.stream, due, first - 1))
+    violation(where + ": " + std::to_string(due) + ".." + std::to_string(first - 1) +
+              " are missing before it and no gap is in the ledger");
+  const auto before = line.chains.find(origin.first_seq - 1);
+  if (before != line.chains.end() && before->second != origin.chain_before)
+    violation(where + ": its previous chain is not the chain of what stands before it");
+  if (origin.first_seq == 1 && origin.chain_before != chain_zero(origin.journal, origin.stream))
+    violation(where + ": does not begin at chain(0)");
 }
 
 void Oracle::check_batch(Line& line, const Origin& origin, Seq seq, ByteView canonical, const Hash128& declared) {
@@ -264,7 +300,6 @@ void Oracle::check_batch(Line& line, const Origin& origin, Seq seq, ByteView can
 }
 
 bool Oracle::covered_by_any_gap(const Far& far, const Fact& fact) const {
-  if (!far.damaged.empty()) return true;  // the far journal's own damage is declared there
   return std::any_of(far.ledger.begin(), far.ledger.end(), [&](const LedgerEntry& e) {
     if (e.kind != ledger_kind::kGap || e.journal != fact.journal) return false;
     const auto line = far.lines.find({e.journal, e.stream});
@@ -275,12 +310,17 @@ bool Oracle::covered_by_any_gap(const Far& far, const Fact& fact) const {
 }
 
 void Oracle::check_missing(const Far& far) {
+  std::uint64_t may_be_damaged = far_rotted_ ? far.declared_lost : 0;
   for (const Fact& fact : facts_) {
     if (fact.present || fact.delivered) continue;
     const bool was_there = fact.far_at >= 0 && fact.far_at > far_lost_at_;
-    if (far_rotted_ && fact.far_at >= 0 && !far.damaged.empty()) continue;
+    if (was_there && may_be_damaged > 0) {
+      --may_be_damaged;
+      continue;
+    }
     if (was_there) {
-      violation(name(fact) + " was synced in the far journal and is not there any more");
+      violation(name(fact) + " was synced in the far journal and is not there any more; " +
+                std::to_string(far.declared_lost) + " are declared as damaged there");
       continue;
     }
     if (!fact.acknowledged) continue;

@@ -5,8 +5,10 @@
 // A batch is known by its content; every batch that the simulator makes is unique.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -29,10 +31,20 @@ class Oracle {
   void released(int machine, Lsn first, Nanos allowed_unproven);
   // A bit of the disk was flipped: batches there may be lost, when that is declared.
   void rotted(int machine) { machines_[machine].rotted = true; }
-  // The disk is that of an earlier moment, when it held first..head; or an empty one.
-  void rolled_back(int machine, Lsn first, Lsn head);
+  // What a machine's disk holds, to be given back when it becomes that disk again.
+  struct Holding {
+    std::vector<std::uint32_t> facts;  // by LSN - 1
+    Lsn first = 1;                     // oldest held
+    bool rotted = false;
+  };
+  Holding holding(int machine) const;
+  // The disk is that of an earlier moment; or an empty one.
+  void rolled_back(int machine, const Holding& to);
   void replaced(int machine);
-  void cloned(int from, int to, Lsn first, Lsn head);
+  // The sender goes on in a new generation from `base`.
+  void forked(const Id& journal, StreamId stream, std::uint32_t generation, Seq base);
+  // The sender says for good that it cannot give these.
+  void gap_declared(int machine, Lsn first, Lsn last);
   void retired(int machine) { replaced(machine); }
   // The sender holds `confirmed` for proven.
   void confirmed(int machine, Lsn up_to, bool may_ask);
@@ -48,6 +60,8 @@ class Oracle {
   // Reads the far journal, which was opened again, and compares. `live`: journals whose sender still runs.
   void check_far(const Journal& journal, const StreamState& state, const std::vector<Id>& live);
 
+  // Called with each violation, when it is seen.
+  void on_violation(std::function<void(const std::string&)> hear) { hear_ = std::move(hear); }
   void violation(std::string text);
   const std::vector<std::string>& violations() const { return violations_; }
   std::uint64_t batches_acknowledged() const { return acknowledged_; }
@@ -66,11 +80,6 @@ class Oracle {
     bool delivered = false;
     bool present = false;  // in the final far journal
   };
-  struct Machine {
-    std::vector<std::uint32_t> facts;  // by LSN - 1
-    Lsn first = 1;                     // oldest held
-    bool rotted = false;
-  };
   struct Line {  // one stream in the far journal, as it is read
     std::uint32_t generation = 0;
     Seq last = 0;
@@ -81,6 +90,7 @@ class Oracle {
   };
   struct Far;  // the reading under way
   void let_go(int machine, Lsn lsn, bool release);
+  void begin_generation(Far& far, Line& line, const Origin& origin);
   void check_record(Far& far, const Record& record);
   void check_place(Far& far, Line& line, const RecordMeta& meta, Seq first);
   void check_batch(Line& line, const Origin& origin, Seq seq, ByteView canonical, const Hash128& declared);
@@ -92,11 +102,13 @@ class Oracle {
   const EventQueue* queue_;
   std::vector<Fact> facts_;
   std::unordered_map<Hash128, std::uint32_t, Bytes16Hasher> by_hash_;
-  std::map<int, Machine> machines_;
+  std::map<int, Holding> machines_;
+  std::map<std::tuple<Id, StreamId, std::uint32_t>, Seq> bases_;  // of generations; the lowest where twins made two
   Nanos far_lost_at_ = -1;
   bool far_rotted_ = false;
   std::uint64_t acknowledged_ = 0;
   std::vector<std::string> violations_;
+  std::function<void(const std::string&)> hear_;
 };
 
 }  // namespace tidegate::sim

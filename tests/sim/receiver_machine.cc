@@ -47,6 +47,7 @@ class ReceiverMachine::GroupCommitter final : public Committer {
     auto group = std::exchange(waiting_, {});
     const Status synced = owner_->store()->sync();
     if (!synced.ok()) owner_->restart_soon(synced.error().text());
+    if (synced.ok()) owner_->synced_to_ = owner_->journal()->durable_lsn();
     for (const Waiting& w : group)
       if (const auto* batches = std::get_if<StoreBatches>(&w.request); batches && w.appended.ok() && synced.ok())
         for (std::size_t i = batches->skip; i < batches->hashes.size(); ++i)
@@ -87,6 +88,7 @@ Status ReceiverMachine::start() {
   options.retention.holding_pipes = {kSink};
   p.store = std::make_unique<FarStore>(env(), p.journal.get(), &p.state, options);
   TG_CHECK(p.store->recover());
+  tell_read_back();
   p.committer = std::make_unique<GroupCommitter>(this, process_);
   AirGapListenerOptions listener;
   listener.listen = {"0.0.0.0", 9780};
@@ -97,17 +99,33 @@ Status ReceiverMachine::start() {
       });
   TG_CHECK(p.listener->start());
   every(60 * kSecond, [this] {
-    const Status done = run_->store->maintain();
+    Status done = run_->store->maintain();
+    if (done.ok()) done = run_->journal->mark_idle();
     if (!done.ok() && done.error().code != ErrorCode::kNoSpace) restart_soon(done.error().text());
   });
   if (setup_.trims) every(120 * kSecond, [this] { trim(); });
   return {};
 }
 
+// What was appended before the process died and is there now counts as synced: the journal says so.
+void ReceiverMachine::tell_read_back() {
+  Journal::Reader reader = run_->journal->reader(std::max(synced_to_ + 1, run_->journal->first_lsn()));
+  for (auto meta = reader.next_meta(); meta.ok() && *meta; meta = reader.next_meta())
+    for (std::size_t i = (*meta)->skip; i < (*meta)->hashes.size(); ++i)
+      site_->oracle->far_synced((*meta)->hashes[i]);
+  synced_to_ = run_->journal->durable_lsn();
+}
+
 void ReceiverMachine::destroy() { run_.reset(); }
-const Journal* ReceiverMachine::journal() const { return run_ ? run_->journal.get() : nullptr; }
-void ReceiverMachine::rolled_back(const Image&) { site_->oracle->far_lost(); }
-void ReceiverMachine::replaced() { site_->oracle->far_lost(); }
+Journal* ReceiverMachine::journal() const { return run_ ? run_->journal.get() : nullptr; }
+void ReceiverMachine::rolled_back(const Image&) {
+  synced_to_ = 0;
+  site_->oracle->far_lost();
+}
+void ReceiverMachine::replaced() {
+  synced_to_ = 0;
+  site_->oracle->far_lost();
+}
 FarStore* ReceiverMachine::store() { return run_ ? run_->store.get() : nullptr; }
 
 // The sinks get everything that is durable, then what they have may go.

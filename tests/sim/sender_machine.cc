@@ -44,8 +44,15 @@ class SenderMachine::WatchedStore final : public SenderStore {
       site_->oracle->confirmed(setup_->number, stream->lsn_of(confirmed), setup_->link.ask != AskMode::kOff);
     return inner_->set_confirmed(s, confirmed);
   }
-  Status fork(StreamId s, std::uint32_t g, Seq base) override { return inner_->fork(s, g, base); }
-  Status note(const LedgerNote& entry) override { return inner_->note(entry); }
+  Status fork(StreamId s, std::uint32_t g, Seq base) override {
+    site_->oracle->forked(inner_->journal_id(), s, g, base);
+    return inner_->fork(s, g, base);
+  }
+  Status note(const LedgerNote& entry) override {
+    if (const auto stream = inner_->info(entry.stream); stream && entry.kind == "gap")
+      site_->oracle->gap_declared(setup_->number, stream->lsn_of(entry.from), stream->lsn_of(entry.to));
+    return inner_->note(entry);
+  }
   Status ended(StreamId s) override { return inner_->ended(s); }
 
  private:
@@ -94,7 +101,10 @@ Status SenderMachine::start() {
         if (site_->trace) site_->say(name_ + (note.alarm ? ": ALARM " : ": ") + note.text);
       });
   p.connector->start();
-  every(20 * kSecond, [this] { look_at(run_->store->maintain()); });
+  every(20 * kSecond, [this] {
+    look_at(run_->store->maintain());
+    look_at(run_->journal->mark_idle());
+  });
   every(60 * kSecond, [this] { trim(); });
   if (waiting_ > 0) produce_now();
   return {};
@@ -105,18 +115,24 @@ void SenderMachine::destroy() {
   retry_planned_ = false;
 }
 
-const Journal* SenderMachine::journal() const { return run_ ? run_->journal.get() : nullptr; }
+Journal* SenderMachine::journal() const { return run_ ? run_->journal.get() : nullptr; }
 
 void SenderMachine::rolled_back(const Image& image) {
-  site_->oracle->rolled_back(setup_.number, image.first, image.head);
+  site_->oracle->rolled_back(setup_.number, image.holding);
 }
 
 void SenderMachine::replaced() { site_->oracle->replaced(setup_.number); }
 
-void SenderMachine::clone_from(SenderMachine& original, const Image& image) {
+Machine::Image SenderMachine::image() {
+  Image out = Machine::image();
+  out.holding = site_->oracle->holding(setup_.number);
+  return out;
+}
+
+void SenderMachine::clone_from(const Image& image) {
   files_.restore(image.disk);
   made_ = 1'000'000ULL * static_cast<std::uint64_t>(setup_.number + 1);
-  site_->oracle->cloned(original.number(), setup_.number, image.first, image.head);
+  site_->oracle->rolled_back(setup_.number, image.holding);
 }
 
 // A disk error that the journal could not get over ends the process, as systemd then starts it again.
@@ -126,9 +142,19 @@ void SenderMachine::look_at(const Status& status) {
 }
 
 void SenderMachine::tell_unreadable() {
+  if (!up() || run_->journal == nullptr || !site_->oracle->holding(setup_.number).rotted) return;
+  const Journal& journal = *run_->journal;
   std::vector<LsnRange> ranges;
-  for (const DamagedRange& range : run_->journal->damaged()) ranges.push_back({range.first, range.last});
-  Journal::Reader reader = run_->journal->reader(run_->journal->first_lsn());
+  for (const DamagedRange& range : journal.damaged()) ranges.push_back({range.first, range.last});
+  Journal::Reader reader = journal.reader(journal.first_lsn());
+  for (;;) {
+    const auto record = reader.next();
+    if (record.ok() && !*record) break;
+    if (record.ok()) continue;
+    if (!record.error().sequence || *record.error().sequence <= reader.position()) break;
+    ranges.push_back({reader.position(), *record.error().sequence - 1});
+    reader.skip_to(*record.error().sequence);
+  }
   site_->oracle->unreadable(setup_.number, ranges);
 }
 
@@ -216,6 +242,7 @@ void SenderMachine::produce_now() {
 // ---- retention --------------------------------------------------------------------------------------------------------
 
 void SenderMachine::trim() {
+  tell_unreadable();
   if (run_->journal->segments().size() > 1) run_->connector->request_confirm();
   const auto freed = run_->store->apply_retention(clock_.wall_micros());
   if (!freed.ok()) {
@@ -255,7 +282,7 @@ void SenderMachine::adopt() {
     const auto now_ms = static_cast<std::uint64_t>(clock_.wall_micros() / 1000);
     Status status = store.set_session(std::max(store.session() + 1, now_ms));
     for (const StreamId stream : store.streams())
-      if (status.ok()) status = store.fork(stream, store.generation(stream) + 1, store.confirmed(stream));
+      if (status.ok()) status = run_->watched->fork(stream, store.generation(stream) + 1, store.confirmed(stream));
     restart_soon(status.ok() ? "adopted" : status.error().text());
   });
 }

@@ -7,6 +7,12 @@
 #include "protocol/native/format.h"
 
 namespace tidegate::sim {
+namespace {
+
+constexpr std::uint64_t kMostAtOnce = 20'000;    // events of one moment
+constexpr std::uint64_t kMostEvents = 1'000'000;  // of one run
+
+}  // namespace
 
 World::World(const WorldSetup& setup)
     : random(setup.seed), oracle(&queue), device(&queue, setup.seed ^ 0xD0D0, [this](const std::string& v) { violation(v); }) {
@@ -19,6 +25,7 @@ World::World(const WorldSetup& setup)
       out(time + text);
     };
     device.trace = site.trace;
+    oracle.on_violation([this](const std::string& text) { say("VIOLATION: " + text); });
   }
   receiver = std::make_unique<ReceiverMachine>(&site, setup.receiver, setup.seed * 31 + 7);
   receiver->boot_after(0);
@@ -29,10 +36,7 @@ World::World(const WorldSetup& setup)
   }
 }
 
-void World::violation(const std::string& text) {
-  say("VIOLATION: " + text);
-  oracle.violation(text);
-}
+void World::violation(const std::string& text) { oracle.violation(text); }
 
 void World::step(Nanos end, bool* more) {
   try {
@@ -46,7 +50,17 @@ void World::step(Nanos end, bool* more) {
 }
 
 void World::run_until(Nanos time) {
-  for (bool more = true; more;) step(time, &more);
+  std::uint64_t at_once = 0;
+  Nanos moment = -1;
+  for (bool more = true; more && !stuck_;) {
+    step(time, &more);
+    at_once = queue.now() == moment ? at_once + 1 : 0;
+    moment = queue.now();
+    if (at_once < kMostAtOnce && queue.events() < kMostEvents) continue;
+    stuck_ = true;
+    violation(std::string("it turns in a circle: ") +
+              (at_once >= kMostAtOnce ? "time stands still" : "far too many events") + ": " + state_text());
+  }
 }
 
 void World::heal() {
@@ -66,7 +80,7 @@ bool World::settle(Nanos bound) {
   const Nanos end = queue.now() + bound;
   int calm = 0;
   Nanos step = 5 * kSecond;
-  while (queue.now() < end) {
+  while (queue.now() < end && !stuck_) {
     run_for(step);
     const bool quiet = receiver->up() && std::all_of(senders.begin(), senders.end(), [](const auto& s) {
       return s->retired() || (s->up() && s->quiet());
@@ -102,6 +116,7 @@ std::string World::state_text() const {
 
 void World::check() {
   std::vector<Id> live;
+  for (auto& s : senders) s->tell_unreadable();
   for (const auto& s : senders)
     if (const auto id = s->journal_id(); id && !s->retired()) live.push_back(*id);
   receiver->check(live);
@@ -109,10 +124,8 @@ void World::check() {
 
 bool World::finish(Nanos bound) {
   heal();
-  if (!settle(bound)) violation("it does not get going again: " + state_text());
-  const std::size_t before = violations().size();
+  if (!settle(bound) && !stuck_) violation("it does not get going again: " + state_text());
   check();
-  for (std::size_t i = before; i < violations().size(); ++i) say("VIOLATION: " + violations()[i]);
   return violations().empty();
 }
 
@@ -123,7 +136,7 @@ SenderMachine& World::add_twin(SenderMachine& original, const Machine::Image& im
   is_twin.push_back(true);
   SenderMachine& twin = *senders.back();
   say(twin.name() + ": a twin of " + original.name() + " as of batch " + std::to_string(image.head));
-  twin.clone_from(original, image);
+  twin.clone_from(image);
   twin.boot_after(kSecond);
   return twin;
 }

@@ -58,6 +58,8 @@ class World {
   void operate_without_questions(SenderMachine& sender, const SenderStreamView& stream);
   void step(Nanos end, bool* more);
   std::string state_text() const;
+
+  bool stuck_ = false;  // the run is given up
 };
 
 }  // namespace tidegate::sim
