@@ -253,7 +253,7 @@ void pipes_section(TextPage& page, const StatusReport& r) {
   for (const StatusPipe& p : r.pipes) {
     page.line(clean(p.name) + " (" + clean(p.connector) + "): " + clean(p.state) + ", at LSN " +
               std::to_string(p.position) + ", behind " + plural(p.lag_batches, "batch") + " / " +
-              show_bytes(p.lag_bytes) + ", delivered " + std::to_string(p.delivered_values) + " values, " +
+              show_bytes(p.lag_bytes) + ", delivered " + plural(p.delivered_values, "value") + ", " +
               plural(p.dead_letters, "dead letter") + ", " +
               (p.retries == 1 ? std::string("1 retry") : std::to_string(p.retries) + " retries"));
     if (!p.message.empty()) page.line("  " + clean(p.message));
@@ -268,7 +268,9 @@ void journal_section(TextPage& page, const StatusReport& r) {
   page.section("process");
   page.line("memory " + show_bytes(r.anonymous_memory_bytes) + ", CPU " + show_seconds(r.cpu_seconds));
   page.section("counters");
-  counts(page, r.counters);
+  std::map<std::string, std::uint64_t> counted = r.counters;
+  std::erase_if(counted, [](const auto& entry) { return entry.second == 0; });
+  counts(page, counted);
 }
 
 void ledger_section(TextPage& page, const StatusReport& r) {
