@@ -69,6 +69,8 @@ void BodyRows::start(std::string_view body, std::string_view database, const inf
   parser_.emplace(options);
   parser_->feed(body);
   parser_->finish();
+  rows_.clear();
+  rows_before_ = 0;
   errors_.clear();
   error_count_ = 0;
   all_timed_ = true;
@@ -88,6 +90,7 @@ void BodyRows::keep_error() {
 }
 
 bool BodyRows::next_slice() {
+  rows_before_ += rows_.size();
   rows_.clear();
   extents_.clear();
   tags_.clear();

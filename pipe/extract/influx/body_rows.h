@@ -20,7 +20,7 @@ namespace tidegate {
 class BodyRows {
  public:
   // A slice ends behind the row that reaches one of the two.
-  static constexpr std::size_t kSliceFields = 32768;    // fields and tags
+  static constexpr std::size_t kSliceFields = 98304;    // fields and tags
   static constexpr std::size_t kSliceText = 1UL << 20;  // bytes of text that had to be unescaped
   static constexpr std::size_t kErrorSamples = 64;      // bad lines kept for the answer
 
@@ -32,6 +32,7 @@ class BodyRows {
   // Collects the next slice; the one before is gone. False when the body has ended and nothing was collected.
   bool next_slice();
   bool at_end() const { return at_end_; }
+  std::uint64_t rows_before() const { return rows_before_; }  // in slices before this one
   // Reads the rest only for its errors and counts: the slice stays as it is.
   void skim_rest();
 
@@ -69,6 +70,7 @@ class BodyRows {
   std::vector<influx::LineError> errors_;
   std::size_t error_count_ = 0;
   bool all_timed_ = true;
+  std::uint64_t rows_before_ = 0;
   bool at_end_ = true;
 };
 

@@ -6,6 +6,7 @@
 #include "pipe/extract/influx/body_rows.h"
 #include "pipe/extract/influx/http_test_rig.h"
 #include "pipe/extract/influx/repeats.h"
+#include "pipe/extract/influx/stored_parts.h"
 
 namespace tidegate {
 namespace {
@@ -237,23 +238,27 @@ TEST_F(RepeatsTest, WhatIsInProgressIsNeverForgotten) {
   EXPECT_EQ(key("slow", 1, 1000), Verdict::kWait);
 }
 
-TEST_F(RepeatsTest, OnlyAnUndeliveredContentIsARepetition) {
-  EXPECT_EQ(repeats_.begin_content(content(1), 0, waiter()).verdict, Verdict::kNew);
-  EXPECT_EQ(repeats_.begin_content(content(1), 0, waiter()).verdict, Verdict::kNew);
-  repeats_.undelivered(content(1), HttpReply{}, 0);
-  EXPECT_EQ(repeats_.begin_content(content(1), 0, waiter()).verdict, Verdict::kRepeated);
-  repeats_.forget(content(1));
-  EXPECT_EQ(repeats_.begin_content(content(1), 0, waiter()).verdict, Verdict::kNew);
+TEST_F(RepeatsTest, WhoSendsAnOrphanAgainWaitsUntilItIsSettled) {
+  EXPECT_FALSE(repeats_.waits_for_orphan(content(1), waiter()));
+  repeats_.orphaned(content(1));
+  EXPECT_TRUE(repeats_.waits_for_orphan(content(1), waiter()));
+  EXPECT_FALSE(repeats_.waits_for_orphan(content(2), waiter()));
+  EXPECT_TRUE(told_.empty());
+  repeats_.orphan_settled(content(1));
+  EXPECT_THAT(told_, ::testing::ElementsAre(0));
+  EXPECT_FALSE(repeats_.waits_for_orphan(content(1), waiter()));
 }
 
-TEST_F(RepeatsTest, WhoWaitsForAnOrphanLearnsItsFate) {
-  repeats_.orphaned(content(1), 0);
-  EXPECT_EQ(repeats_.begin_content(content(1), 0, waiter()).verdict, Verdict::kWait);
-  repeats_.undelivered(content(1), HttpReply{}, 0);
-  repeats_.orphaned(content(2), 0);
-  EXPECT_EQ(repeats_.begin_content(content(2), 0, waiter()).verdict, Verdict::kWait);
-  repeats_.forget(content(2));
-  EXPECT_THAT(told_, ::testing::ElementsAre(204, 0));
+TEST(StoredParts, AreBoundedAndForgotten) {
+  StoredParts parts({content(1)});
+  EXPECT_TRUE(parts.contains(content(1)));
+  parts.forget({content(1), content(2)});
+  EXPECT_FALSE(parts.contains(content(1)));
+  for (std::uint64_t i = 0; i <= kMaxRequestMarks; ++i)
+    parts.add({xxh3_128({reinterpret_cast<const std::uint8_t*>(&i), sizeof i})});
+  const std::uint64_t first = 0, last = kMaxRequestMarks;
+  EXPECT_FALSE(parts.contains(xxh3_128({reinterpret_cast<const std::uint8_t*>(&first), sizeof first})));
+  EXPECT_TRUE(parts.contains(xxh3_128({reinterpret_cast<const std::uint8_t*>(&last), sizeof last})));
 }
 
 // ---- options ----

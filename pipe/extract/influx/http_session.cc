@@ -150,7 +150,6 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   Hash128 identity_;        // of target, sender and body
   bool holds_key_ = false;  // key_finished() is owed
   bool orphaned_ = false;   // repeats know that the client is gone
-  bool repeated_ = false;   // the answer is that of an earlier request
   std::shared_ptr<WriteJob> job_;
   HttpReply reply_;
   std::string out_;
@@ -164,7 +163,7 @@ void Session::wait_request() {
   request_.reset();
   body_.reset();
   job_.reset();
-  holds_key_ = orphaned_ = repeated_ = peer_closed_ = head_only_ = false;
+  holds_key_ = orphaned_ = peer_closed_ = head_only_ = false;
   if (shared_->stopping) return close();
   if (buffer_.size() > 0) return read_header();
   stream_.expires_after(chrono(shared_->options.idle_timeout));
@@ -318,24 +317,28 @@ void Session::on_body_end() {
   stream_.expires_never();
   std::string content =
       request_->target + '\n' + request_->credential + '\n' + (request_->gzip ? "gzip\n" : "\n");
+  content += request_->idempotency_key + '\n';
   const Hash128 body = body_->hash();
   content.append(reinterpret_cast<const char*>(body.bytes.data()), body.bytes.size());
   identity_ = xxh3_128({reinterpret_cast<const std::uint8_t*>(content.data()), content.size()});
 
   const std::string& key = request_->idempotency_key;
-  Repeats::Found found =
-      key.empty() ? shared_->repeats.begin_content(identity_, now(), waiter())
-                  : shared_->repeats.begin_key(request_->credential, key, identity_, now(), waiter());
-  holds_key_ = !key.empty() && found.verdict == Repeats::Verdict::kNew;
+  if (key.empty()) {
+    if (!shared_->repeats.waits_for_orphan(identity_, waiter())) begin_job();
+    return;
+  }
+  Repeats::Found found = shared_->repeats.begin_key(request_->credential, key, identity_, now(), waiter());
+  holds_key_ = found.verdict == Repeats::Verdict::kNew;
   switch (found.verdict) {
     case Repeats::Verdict::kNew:
       return begin_job();
     case Repeats::Verdict::kRepeated:
       return on_first_outcome(std::move(found.reply));
     case Repeats::Verdict::kOtherContent:
-      return answer(error_reply(request_->api, 422,
-                                "the Idempotency-Key was used for another request: a key belongs "
-                                "to one target and one body"));
+      return answer(
+          error_reply(request_->api, 422,
+                      "the Idempotency-Key was used for another request: a key belongs to one target "
+                      "and one body"));
     case Repeats::Verdict::kWait:
       return;
   }
@@ -355,20 +358,20 @@ Repeats::Waiter Session::waiter() {
 
 void Session::on_first_outcome(const std::optional<HttpReply>& reply) {
   if (!reply) return begin_job();
-  repeated_ = true;
   body_.reset();
   ++shared_->uses.counts->repeated;
   answer(*reply);
 }
 
 void Session::begin_job() {
-  job_ = std::make_shared<WriteJob>(shared_->uses, *request_, *std::move(body_), [weak = weak_from_this()] {
-    const auto self = weak.lock();
-    if (!self) return;
-    asio::post(self->stream_.get_executor(), [weak] {
-      if (const auto later = weak.lock()) later->run_job();
-    });
-  });
+  job_ = std::make_shared<WriteJob>(shared_->uses, *request_, identity_, *std::move(body_),
+                                    [weak = weak_from_this()] {
+                                      const auto self = weak.lock();
+                                      if (!self) return;
+                                      asio::post(self->stream_.get_executor(), [weak] {
+                                        if (const auto later = weak.lock()) later->run_job();
+                                      });
+                                    });
   body_.reset();
   watch_peer();
   run_job();
@@ -421,7 +424,7 @@ void Session::on_peer_readable(error_code error) {
 void Session::on_peer_gone() {
   if (orphaned_ || !request_->idempotency_key.empty() || !job_->all_timed()) return;
   orphaned_ = true;
-  shared_->repeats.orphaned(identity_, now());
+  shared_->repeats.orphaned(identity_);
 }
 
 void Session::conclude_job() {
@@ -494,17 +497,14 @@ void Session::watch_fate(Nanos until) {
   delivered ? next_request() : close();
 }
 
-// Remembers, or forgets, that the answer is still owed to whoever sends the same again.
+// The answer has reached the client, or is still owed to whoever sends the same request again.
 void Session::settle(bool delivered) {
-  if (!request_ || !request_->idempotency_key.empty()) return;
-  const bool stored = reply_.status == 204 && (repeated_ || (job_ && job_->all_timed()));
-  if (stored && !delivered) {
-    ++shared_->uses.counts->unanswered;
-    shared_->repeats.undelivered(identity_, reply_, now());
-  } else if (orphaned_ || repeated_) {
-    shared_->repeats.forget(identity_);
+  if (job_ && job_->is_final()) {
+    delivered ? job_->delivered() : job_->undelivered();
+    if (!delivered && reply_.status == 204) ++shared_->uses.counts->unanswered;
   }
-  orphaned_ = repeated_ = false;
+  if (orphaned_) shared_->repeats.orphan_settled(identity_);
+  orphaned_ = false;
 }
 
 void Session::next_request() {
@@ -529,10 +529,10 @@ void Session::linger() {
 
 void Session::close() {
   if (state_ == State::kClosed) return;
-  const bool owes = state_ == State::kWorking || state_ == State::kAnswering;
-  if (owes && holds_key_ && state_ == State::kWorking)
+  if (state_ == State::kWorking && holds_key_)
     shared_->repeats.key_finished(request_->credential, request_->idempotency_key,
                                   unavailable_reply(request_->api, "the daemon stops", 1), false, now());
+  if (orphaned_) shared_->repeats.orphan_settled(identity_);
   state_ = State::kClosed;
   error_code ignored;
   stream_.socket().close(ignored);

@@ -23,14 +23,20 @@ class HttpSession;
 
 // Lives at least as long as any session.
 struct HttpShared {
-  HttpShared(Env e, InfluxHttpOptions o, Ingest* ingest, InfluxHttpSource::Health h)
+  HttpShared(Env e, InfluxHttpOptions o, Ingest* ingest, InfluxHttpSource::Health h,
+             const std::vector<Hash128>& stored)
       : env(e),
         options(std::move(o)),
         credentials(options),
         health(std::move(h)),
         budget(options.memory),
         repeats(options.idempotency_keys, options.idempotency_age),
-        uses{e, ingest, std::make_shared<InfluxHttpCounts>(), std::make_shared<RowsPool>(), options.source} {}
+        uses{e,
+             ingest,
+             std::make_shared<InfluxHttpCounts>(),
+             std::make_shared<RowsPool>(),
+             std::make_shared<StoredParts>(stored),
+             options.source} {}
   virtual ~HttpShared() = default;
   // The session has closed its connection and calls nothing more. From its thread.
   virtual void remove(const std::shared_ptr<HttpSession>& session) = 0;

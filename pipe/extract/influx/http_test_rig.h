@@ -24,6 +24,7 @@
 #include "base/real_env.h"
 #include "base/sim_env.h"
 #include "pipe/extract/influx/influx_http.h"
+#include "pipe/stream/stream_state.h"
 
 namespace tidegate::testing {
 
@@ -151,16 +152,6 @@ inline std::string post(const std::string& target, const std::string& body, cons
          "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
-class NoState final : public JournalState {
- public:
-  Bytes checkpoint() override { return {}; }
-  Status restore(ByteView /*checkpoint*/) override { return {}; }
-  void on_batches(const RecordMeta& /*meta*/) override {}
-  void on_note(std::uint8_t /*type*/, ByteView /*body*/) override {}
-  void on_damage(Lsn /*first*/, Lsn /*last*/) override {}
-  void on_durable(Lsn /*durable*/) override {}
-};
-
 class HttpTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -183,18 +174,28 @@ class HttpTest : public ::testing::Test {
   Env env() { return {&sim_.files, real_env().clock, &sim_.random}; }
 
   void start() {
+    state_ = std::make_unique<StreamState>();
     JournalOptions options;
     options.directory = "/journal";
     options.quota_bytes = quota_;
     options.segment_bytes = 4 << 20;
     options.reserve_bytes = 1 << 20;
-    auto journal = Journal::open(env(), options, &state_);
+    auto journal = Journal::open(env(), options, state_.get());
     ASSERT_TRUE(journal.ok()) << journal.error().text();
     journal_ = std::move(*journal);
     ingest_ = std::make_unique<Ingest>(env(), journal_.get(), ingest_options_, [](Lsn) {});
-    auto source = InfluxHttpSource::start(env(), options_, ingest_.get(), health_);
+    auto source = InfluxHttpSource::start(env(), options_, ingest_.get(), health_, state_->request_marks());
     ASSERT_TRUE(source.ok()) << source.error().text();
     source_ = std::move(*source);
+  }
+
+  // The process dies and starts again; what was synced is there.
+  void crash_and_start() {
+    sim_.files.power_cut(sim_.random);
+    source_.reset();
+    ingest_.reset();
+    journal_.reset();
+    start();
   }
 
   // One request on a connection of its own.
@@ -237,7 +238,7 @@ class HttpTest : public ::testing::Test {
   }
 
   SimEnv sim_{1};
-  NoState state_;
+  std::unique_ptr<StreamState> state_;
   std::uint64_t quota_ = 0;
   IngestOptions ingest_options_;
   InfluxHttpOptions options_;

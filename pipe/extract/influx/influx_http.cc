@@ -21,8 +21,8 @@ using asio::ip::tcp;
 using boost::system::error_code;
 
 struct InfluxHttpSource::Core final : HttpShared {
-  Core(Env e, InfluxHttpOptions o, Ingest* ingest, Health h)
-      : HttpShared(e, std::move(o), ingest, std::move(h)),
+  Core(Env e, InfluxHttpOptions o, Ingest* ingest, Health h, const std::vector<Hash128>& stored)
+      : HttpShared(e, std::move(o), ingest, std::move(h), stored),
         io(static_cast<int>(options.threads)),
         acceptor(asio::make_strand(io)) {}
 
@@ -121,9 +121,10 @@ InfluxHttpSource::~InfluxHttpSource() {
 }
 
 Result<std::unique_ptr<InfluxHttpSource>> InfluxHttpSource::start(Env env, InfluxHttpOptions options,
-                                                                  Ingest* ingest, Health health) {
+                                                                  Ingest* ingest, Health health,
+                                                                  const std::vector<Hash128>& stored) {
   TG_CHECK(check(options));
-  auto core = std::make_shared<Core>(env, std::move(options), ingest, std::move(health));
+  auto core = std::make_shared<Core>(env, std::move(options), ingest, std::move(health), stored);
   TG_CHECK(core->listen());
   core->self = core;
   core->accept();

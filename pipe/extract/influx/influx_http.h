@@ -18,8 +18,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/env.h"
+#include "base/hash.h"
 #include "base/result.h"
 #include "pipe/engine/ingest.h"
 #include "pipe/extract/influx/counters.h"
@@ -36,7 +38,8 @@ class InfluxHttpSource {
   // Listens and starts. Fails where check() does, and with kUnreachable or kIo where the address cannot be
   // had. `env` and `ingest` outlive the source, and `env` outlives the ingest.
   static Result<std::unique_ptr<InfluxHttpSource>> start(Env env, InfluxHttpOptions options, Ingest* ingest,
-                                                         Health health = {});
+                                                         Health health = {},
+                                                         const std::vector<Hash128>& stored = {});
   ~InfluxHttpSource();  // stop(0)
   InfluxHttpSource(const InfluxHttpSource&) = delete;
   InfluxHttpSource& operator=(const InfluxHttpSource&) = delete;

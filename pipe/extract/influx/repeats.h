@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which requests came before: what makes sending one again safe.
+// Which requests came before: what makes sending one again safe, together with stored_parts.h.
 //
 //   * By Idempotency-Key: the same key of the same sender with the same content gets the first answer again;
-//   with
-//     other content 422. While the first is in progress the second waits for its answer.
-//   * By content: a request whose 204 could not be delivered, when it comes again byte for byte (target and
-//   body),
-//     gets its 204. The caller gives only requests all of whose lines carry times.
-// Nothing else is a repetition. In memory and bounded: after a restart, an hour or 4,096 newer keys (as
-// configured) a repeated request is stored again. Any thread; waiters are called without a lock held.
+//     with other content 422. While the first is in progress the second waits for its answer.
+//   * An orphan: a request in progress whose client has gone. The same request from a new connection waits
+//     until the first is settled, and then finds its parts stored, or not.
+// In memory and bounded by number and age; all is forgotten at a restart (the stored parts are not). Any
+// thread; waiters are called without a lock held.
 #pragma once
 
 #include <cstdint>
@@ -29,11 +27,11 @@ namespace tidegate {
 
 class Repeats {
  public:
-  // The outcome of the first request; nothing: it is of no use, go on as if this were the first.
+  // The answer of the first request; nothing: go on as if this were the first.
   using Waiter = std::function<void(const std::optional<HttpReply>&)>;
 
   enum class Verdict : std::uint8_t {
-    kNew,       // go on; with a key: call key_finished() whatever happens
+    kNew,       // go on and call key_finished() whatever happens
     kRepeated,  // answer with `reply`
     kWait,      // the waiter will be called
     kOtherContent,
@@ -52,45 +50,35 @@ class Repeats {
   void key_finished(const std::string& sender, const std::string& key, const HttpReply& reply, bool final,
                     Nanos now);
 
-  Found begin_content(const Hash128& content, Nanos now, Waiter waiter);
-  // The client of a request in progress is gone: the next one like it waits for its outcome.
-  void orphaned(const Hash128& content, Nanos now);
-  // The 204 could not be delivered.
-  void undelivered(const Hash128& content, const HttpReply& reply, Nanos now);
-  // The request is answered or has failed: the next one like it is a new one.
-  void forget(const Hash128& content);
+  void orphaned(const Hash128& content);
+  void orphan_settled(const Hash128& content);
+  // True: there is such an orphan, and the waiter will be called.
+  bool waits_for_orphan(const Hash128& content, Waiter waiter);
 
  private:
   struct Entry {
     Hash128 content;
     std::optional<HttpReply> reply;  // nothing: in progress
     std::vector<Waiter> waiters;
-    std::uint64_t number = 0;  // tells an entry from a later one of the same name
-    Nanos since = 0;
+    std::uint64_t number = 0;  // tells an entry from a later one of the same key
   };
-  // Entries by name, the oldest forgotten first; those in progress are never forgotten.
-  template <class Name, class Hasher>
-  struct Table {
-    std::unordered_map<Name, Entry, Hasher> entries;
-    struct Aged {
-      Name name;
-      std::uint64_t number;
-      Nanos since;
-    };
-    std::deque<Aged> order;  // finished entries
+  struct Aged {
+    std::string key;
+    std::uint64_t number;
+    Nanos since;
   };
-  template <class Name, class Hasher>
-  void finish(Table<Name, Hasher>& table, const Name& name, const HttpReply& reply, Nanos now);
-  template <class Name, class Hasher>
-  void trim(Table<Name, Hasher>& table, Nanos now);
+  struct Sender {
+    std::unordered_map<std::string, Entry> entries;
+    std::deque<Aged> finished;  // oldest first; what is in progress is never forgotten
+  };
+  void trim(Sender& sender, Nanos now) const;
 
   const std::size_t capacity_;
   const Nanos age_;
   std::mutex mutex_;
   std::uint64_t next_number_ = 1;
-  std::map<std::string, Table<std::string, std::hash<std::string>>>
-      keys_;  // by sender: as many as configured
-  Table<Hash128, Bytes16Hasher> contents_;
+  std::map<std::string, Sender> senders_;  // as many as are configured
+  std::unordered_map<Hash128, std::vector<Waiter>, Bytes16Hasher> orphans_;
 };
 
 }  // namespace tidegate

@@ -27,8 +27,13 @@ void RowsPool::give(std::unique_ptr<BodyRows> rows) {
   free_.push_back(std::move(rows));
 }
 
-WriteJob::WriteJob(Uses uses, WriteRequest request, BodyReader body, std::function<void()> wake)
-    : uses_(std::move(uses)), request_(std::move(request)), body_(std::move(body)), wake_(std::move(wake)) {}
+WriteJob::WriteJob(Uses uses, WriteRequest request, const Hash128& identity, BodyReader body,
+                   std::function<void()> wake)
+    : uses_(std::move(uses)),
+      request_(std::move(request)),
+      identity_(identity),
+      body_(std::move(body)),
+      wake_(std::move(wake)) {}
 
 WriteJob::~WriteJob() {
   free_memory();
@@ -43,15 +48,11 @@ void WriteJob::free_memory() {
 WriteJob::Progress WriteJob::run() {
   if (phase_ == Phase::kStart) {
     start();
-    if (refuse_whole()) return finish(bad_lines_reply());
+    if (refuses_whole()) return finish(bad_lines_reply());
     phase_ = Phase::kSubmitting;
   }
   if (phase_ == Phase::kSubmitting) {
     if (const auto progress = submit_slices()) return *progress;
-    parsed_ = true;
-    all_timed_ = rows_->all_timed();
-    errors_ = rows_->errors();
-    error_count_ = rows_->error_count();
     free_memory();
     phase_ = Phase::kSyncing;
   }
@@ -62,71 +63,97 @@ WriteJob::Progress WriteJob::run() {
 void WriteJob::start() {
   rows_ = uses_.pool->take();
   parser_options_.precision = request_.precision;
-  rows_->start(body_.text(), request_.database, parser_options_,
-               time_of(uses_.env.clock->wall_micros(), request_.precision));
+  default_time_ = time_of(uses_.env.clock->wall_micros(), request_.precision);
+  begin_rows();
+  look_ahead();
+}
+
+void WriteJob::begin_rows() {
+  rows_->start(body_.text(), request_.database, parser_options_, default_time_);
   slice_pending_ = rows_->next_slice();
 }
 
-// 2.x: looks at every line before the first is stored. What was read for that is read again afterwards, in
-// large bodies only.
-bool WriteJob::refuse_whole() {
-  if (request_.api == influx::Api::kV1) return false;
+// What must be known before the first line is stored: whether any is bad (2.x) or carries no time (marks). A
+// body of one slice has been read already; of a larger one the rest is read twice.
+void WriteJob::look_ahead() {
   const bool one_slice = rows_->at_end();
   rows_->skim_rest();
-  if (rows_->error_count() > 0) {
-    errors_ = rows_->errors();
-    error_count_ = rows_->error_count();
-    return true;
-  }
-  if (one_slice) return false;
-  rows_->start(body_.text(), request_.database, parser_options_,
-               time_of(uses_.env.clock->wall_micros(), request_.precision));
-  slice_pending_ = rows_->next_slice();
-  return false;
+  parsed_ = true;
+  all_timed_ = rows_->all_timed();
+  errors_ = rows_->errors();
+  error_count_ = rows_->error_count();
+  if (!one_slice) begin_rows();
+}
+
+bool WriteJob::refuses_whole() const {
+  return request_.api == influx::Api::kV2 && error_count_ > 0;
+}
+
+// Where the part begins and ends is in it: another version may cut elsewhere.
+std::optional<Hash128> WriteJob::mark_of_part() const {
+  if (!all_timed_ && request_.idempotency_key.empty()) return std::nullopt;
+  Bytes text = to_bytes(identity_.view());
+  ByteWriter writer(text);
+  writer.u64(rows_->rows_before());
+  writer.u64(rows_->rows().size());
+  return xxh3_128(text);
 }
 
 // Nothing: all slices are with Ingest.
 std::optional<WriteJob::Progress> WriteJob::submit_slices() {
   for (; slice_pending_; slice_pending_ = rows_->next_slice()) {
-    const std::span<const RowView> rows = rows_->rows();
-    const std::uint64_t lines = rows.size(), values = rows_->slice_values();
-    {
+    const std::size_t lines = rows_->rows().size();
+    const std::optional<Hash128> mark = mark_of_part();
+    if (mark && uses_.parts->contains(*mark)) {
       const std::lock_guard lock(mutex_);
-      if (failure_) break;  // an earlier slice: the rest would only be stored twice
-      ++in_flight_;
+      marks_.push_back(*mark);
+      lines_known_ += lines;
+    } else {
+      if (const Status status = submit(mark); !status.ok()) return refused(status.error());
+      patience_ends_ = 0;
     }
-    const Status status =
-        uses_.ingest->submit({uses_.source, request_.database, time_unit(request_.precision.unit)}, rows,
-                             [self = shared_from_this(), lines, values](const Status& done) {
-                               self->on_done(done, lines, values);
-                             });
-    if (!status.ok()) return refused(status.error());
     lines_ += lines;
-    patience_ends_ = 0;
   }
   return std::nullopt;
 }
 
-WriteJob::Progress WriteJob::refused(const Error& error) {
-  bool others = false;
+Status WriteJob::submit(const std::optional<Hash128>& mark) {
+  const std::uint64_t lines = rows_->rows().size(), values = rows_->slice_values();
   {
     const std::lock_guard lock(mutex_);
-    others = --in_flight_ > 0;
+    if (failure_) return *failure_;  // of an earlier part: this one would only make more to repeat
+    ++in_flight_;
   }
+  Status status = uses_.ingest->submit(
+      {uses_.source, request_.database, time_unit(request_.precision.unit)}, rows_->rows(),
+      [self = shared_from_this(), lines, values, mark](const Status& done) {
+        self->on_done(done, lines, values, mark);
+      },
+      mark.value_or(Hash128{}));
+  if (status.ok()) return status;
+  const std::lock_guard lock(mutex_);
+  --in_flight_;
+  return status;
+}
+
+WriteJob::Progress WriteJob::refused(const Error& error) {
   if (lines_ == 0) return finish(failure_reply(error, false));
   const Nanos now = uses_.env.clock->now();
   if (patience_ends_ == 0) patience_ends_ = now + kPatience;
   if (error.code == ErrorCode::kBusy && now < patience_ends_) return Progress::kLater;
+  bool others = false;
   {
     const std::lock_guard lock(mutex_);
     if (!failure_) failure_ = error;
+    others = in_flight_ > 0;
   }
   free_memory();
   phase_ = Phase::kSyncing;
   return others ? Progress::kWaiting : conclude();
 }
 
-void WriteJob::on_done(const Status& status, std::uint64_t lines, std::uint64_t values) {
+void WriteJob::on_done(const Status& status, std::uint64_t lines, std::uint64_t values,
+                       const std::optional<Hash128>& mark) {
   if (status.ok()) {
     uses_.counts->lines += lines;
     uses_.counts->values += values;
@@ -134,6 +161,7 @@ void WriteJob::on_done(const Status& status, std::uint64_t lines, std::uint64_t 
   bool last = false;
   {
     const std::lock_guard lock(mutex_);
+    if (status.ok() && mark) marks_.push_back(*mark);
     if (!status.ok() && !failure_) failure_ = status.error();
     last = --in_flight_ == 0;
   }
@@ -152,6 +180,7 @@ WriteJob::Progress WriteJob::conclude() {
     failure = failure_;
   }
   if (failure) return finish(failure_reply(*failure, true));
+  if (lines_known_ > 0 && lines_known_ == lines_) ++uses_.counts->repeated;
   uses_.counts->last_write_micros = uses_.env.clock->wall_micros();
   return finish(error_count_ > 0 ? bad_lines_reply() : HttpReply{});
 }
@@ -163,6 +192,19 @@ WriteJob::Progress WriteJob::finish(HttpReply reply) {
   return Progress::kFinished;
 }
 
+void WriteJob::delivered() {
+  if (!request_.idempotency_key.empty()) return;
+  const std::lock_guard lock(mutex_);
+  if (marks_.empty()) return;
+  uses_.parts->forget(marks_);
+  uses_.ingest->answered(marks_);
+}
+
+void WriteJob::undelivered() {
+  const std::lock_guard lock(mutex_);
+  uses_.parts->add(marks_);
+}
+
 HttpReply WriteJob::bad_lines_reply() {
   uses_.counts->refused_lines += error_count_;
   if (request_.api == influx::Api::kV2)
@@ -171,9 +213,12 @@ HttpReply WriteJob::bad_lines_reply() {
   return make_reply(request_.api, influx::v1::bad_lines(errors_, error_count_, lines_));
 }
 
-HttpReply WriteJob::failure_reply(const Error& error, bool part_is_stored) const {
+HttpReply WriteJob::failure_reply(const Error& error, bool part_is_stored) {
   std::string why = error.text();
-  if (part_is_stored) why += "; a part of the request may be stored: send it again";
+  if (part_is_stored) {
+    why += "; a part of the request may be stored: send it again";
+    undelivered();
+  }
   if (error.code == ErrorCode::kInvalidArgument || error.code == ErrorCode::kInternal ||
       error.code == ErrorCode::kTooLarge)
     return error_reply(request_.api, 500, why);
