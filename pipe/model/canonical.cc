@@ -62,6 +62,10 @@ Status check_end(const ByteReader& reader) {
   return {};
 }
 
+}  // namespace tidegate::canonical
+
+namespace tidegate {
+
 std::int64_t to_nanos(std::int64_t time, TimeUnit unit) {
   static constexpr std::int64_t kFactors[] = {1'000'000'000, 1'000'000, 1'000, 1};
   std::int64_t out = 0;
@@ -69,4 +73,4 @@ std::int64_t to_nanos(std::int64_t time, TimeUnit unit) {
   return time < 0 ? std::numeric_limits<std::int64_t>::min() : std::numeric_limits<std::int64_t>::max();
 }
 
-}  // namespace tidegate::canonical
+}  // namespace tidegate
