@@ -78,7 +78,7 @@ class ReceiverDaemon {
   Lsn idle_marked_ = 0;
   bool stopping_ = false;
   int exit_code_ = 0;
-  Trend used_{60 * kSecond}, free_{60 * kSecond}, delivered_{10 * kSecond};
+  Trend used_{300 * kSecond, 30 * kSecond}, free_{300 * kSecond, 30 * kSecond}, delivered_{10 * kSecond};
   std::vector<StatusAlarm> alarms_;
   mutable std::mutex report_mutex_;
   StatusReport report_;

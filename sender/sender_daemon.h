@@ -75,7 +75,7 @@ class SenderDaemon {
   Lsn idle_marked_ = 0;
   bool stopping_ = false;
   int exit_code_ = 0;
-  Trend used_{60 * kSecond}, free_{60 * kSecond}, sent_{10 * kSecond};
+  Trend used_{300 * kSecond, 30 * kSecond}, free_{300 * kSecond, 30 * kSecond}, sent_{10 * kSecond};
   std::vector<StatusAlarm> alarms_;  // of the link, newest last, bounded
   mutable std::mutex report_mutex_;
   StatusReport report_;

@@ -12,22 +12,24 @@ namespace tidegate {
 
 class Trend {
  public:
-  explicit Trend(Nanos window = 60 * kSecond) : window_(window) {}
+  // `least`: no answer before the samples span this.
+  explicit Trend(Nanos window = 60 * kSecond, Nanos least = kSecond / 2) : window_(window), least_(least) {}
 
   void sample(Nanos now, double value) {
     samples_.emplace_back(now, value);
     while (samples_.size() > 2 && samples_.front().first + window_ < now) samples_.pop_front();
   }
-  // Per second, oldest to newest sample. Nothing before there are two samples at least half a second apart.
+  // Per second, oldest to newest sample. Nothing before there are two samples far enough apart.
   std::optional<double> per_second() const {
     if (samples_.size() < 2) return std::nullopt;
     const Nanos span = samples_.back().first - samples_.front().first;
-    if (span < kSecond / 2) return std::nullopt;
+    if (span < least_) return std::nullopt;
     return (samples_.back().second - samples_.front().second) * 1e9 / static_cast<double>(span);
   }
 
  private:
   Nanos window_;
+  Nanos least_;
   std::deque<std::pair<Nanos, double>> samples_;
 };
 

@@ -353,8 +353,9 @@ void ReceiverLink::on_link_hello(Connection& c, const NativeHeader& header, cons
   if (reason != Reason::kNone) {
     c.phase = Phase::kRefused;
     remember(c.journal, 0, reason);
-    notice(reason == Reason::kFenced,
-           "peer " + c.peer + ": sender " + hello.label + " refused: " + reason_text(reason));
+    const bool for_operator = reason == Reason::kFenced || reason == Reason::kNotAuthorised;
+    notice(for_operator, "peer " + c.peer + ": sender " + hello.label + " (sender id " + hello.sender.hex() +
+                             ", journal " + hello.journal.hex() + ") refused: " + reason_text(reason));
     return fill(c, slot, Byte::kFail);
   }
   if (newer) {
