@@ -72,7 +72,18 @@ Status SenderDaemon::open_journal() {
     TG_TRY(stream_, store_->create_stream(kStreamLabel, journal_->head() == 0 ? 0 : journal_->first_lsn()));
   }
   stream_ = store_->streams().back();
-  return {};
+  return take_back_stale_marks();
+}
+
+// Marks of requests whose rows a crash has cut off: before anything is appended that would take their LSNs.
+Status SenderDaemon::take_back_stale_marks() {
+  const std::vector<Hash128> stale = state_.request_marks(true);
+  if (stale.empty()) return {};
+  RequestMarksNote note;
+  note.wall_micros = env_.clock->wall_micros();
+  for (const Hash128& mark : stale) ByteWriter(note.answered).bytes(mark.view());
+  TG_CHECK(journal_->append_note(static_cast<std::uint8_t>(RequestMarksNote::kType), encode_note(note)));
+  return journal_->sync();
 }
 
 AirGapConnectorOptions SenderDaemon::connector_options() const {
@@ -104,7 +115,8 @@ AirGapConnectorOptions SenderDaemon::connector_options() const {
 
 Status SenderDaemon::start_sources() {
   for (const auto& source : config_.http_sources) {
-    TG_TRY(auto server, InfluxHttpSource::start(env_, source.options, ingest_.get()));
+    TG_TRY(auto server,
+           InfluxHttpSource::start(env_, source.options, ingest_.get(), {}, state_.request_marks()));
     log_info("source", source.name + " listens on " + source.options.listen.host + ":" +
                            std::to_string(server->port()));
     sources_.push_back({source.name, std::move(server)});

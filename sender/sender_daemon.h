@@ -42,6 +42,7 @@ class SenderDaemon {
   };
 
   Status open_journal();
+  Status take_back_stale_marks();
   Status start_sources();
   Status start_control();
   AirGapConnectorOptions connector_options() const;

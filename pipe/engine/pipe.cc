@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipe/engine/pipe.h"
 
+#include "base/crash_point.h"
+
 #include <algorithm>
 
 namespace tidegate {
@@ -231,8 +233,10 @@ bool Pipe::store_due(Nanos now) const {
 }
 
 std::optional<Wake> Pipe::store_position() {
+  crash_point("pipe.delivered");
   const Status stored = positions_.set(options_.name, position_, pack_state(dead_letters_.mark(), state_));
   if (!stored.ok()) return fail(stored.error());
+  crash_point("pipe.position-stored");
   store_now_ = false;
   unstored_since_.reset();
   unstored_bytes_ = 0;

@@ -2,6 +2,8 @@
 #include <algorithm>
 
 #include "pipe/journal/journal_impl.h"
+
+#include "base/crash_point.h"
 #include "protocol/native/planted.h"
 
 namespace tidegate {
@@ -172,8 +174,10 @@ Status Journal::Impl::roll() {
     TG_CHECK(seal());
     if (!sealed) return {};  // it failed and everything is in a new segment
   }
-  folder.make_reserve(options.reserve_bytes, options.min_free_bytes);
+  crash_point("journal.roll");
   Status started = start_segment(head + 1, offset, 0);
+  // Behind the segment: a reserve made in front of it could take the very room that was given up for it.
+  if (started.ok()) folder.make_reserve(options.reserve_bytes, options.min_free_bytes);
   if (started.ok() || started.error().code == ErrorCode::kNoSpace) return started;
   return fail_over(std::move(started).error(), 0);
 }
@@ -226,7 +230,9 @@ Status Journal::Impl::fail_over(Error cause, std::uint64_t unfolded) {
 
 // After kNoSpace the file ends where it ended before.
 Status Journal::Impl::write_or_cut(ByteView record) {
+  crash_point("journal.before-write");
   Status written = file->write_at(offset, record);
+  crash_point("journal.after-write");
   if (written.ok() || written.error().code != ErrorCode::kNoSpace) return written;
   TG_CHECK(file->truncate(offset));
   return written;
@@ -312,6 +318,7 @@ Status Journal::Impl::sync(std::unique_lock<std::mutex>& guard) {
     const Lsn lsn = head;
     std::swap(pending, syncing);
     guard.unlock();
+    crash_point("journal.before-sync");
     Status done = synced_file->sync();
     if (!done.ok() && planted(Planted::kRetryFailedSync)) done = synced_file->sync();
     guard.lock();
@@ -323,6 +330,7 @@ Status Journal::Impl::sync(std::unique_lock<std::mutex>& guard) {
       publish_if_all_synced();
       continue;
     }
+    crash_point("journal.after-sync");
     empty_buffer(syncing);
     durable_bytes = end;
     synced = records;
@@ -387,6 +395,7 @@ Result<std::uint64_t> Journal::Impl::trim(Lsn up_to) {
   TG_CHECK(sync(guard));
   const std::vector<SegmentEntry> released = folder.release_below(note.keep_number);
   guard.unlock();
+  crash_point("journal.trim-noted");
   const Status removed = folder.unlink(released);
   guard.lock();
   space_credit = 0;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipe/connect/file/file_sink.h"
 
+#include "base/crash_point.h"
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -158,6 +160,7 @@ Status FileSink::name_closed() {
   if (state_.closed.empty()) return {};
   for (const ClosedFile& closed : state_.closed) {
     const std::string from = path(part_name(closed.first));
+    crash_point("sink.file-closed");
     if (env_.files->exists(from)) TG_CHECK(env_.files->rename(from, free_final_path(closed)));
   }
   TG_CHECK(env_.files->sync_dir(options_.directory));
@@ -218,6 +221,7 @@ Status FileSink::flush() {
 Status FileSink::sync_part() {
   TG_CHECK(flush());
   if (!unsynced_) return {};
+  crash_point("sink.written");
   TG_CHECK(file_->sync());
   if (new_name_) TG_CHECK(env_.files->sync_dir(options_.directory));
   new_name_ = unsynced_ = false;

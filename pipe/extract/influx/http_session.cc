@@ -3,6 +3,8 @@
 // write_job.h; here are sockets, timers and the order of things on one connection.
 #include "pipe/extract/influx/http_session.h"
 
+#include "base/crash_point.h"
+
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -453,6 +455,7 @@ void Session::count(int status) {
 }
 
 void Session::answer(HttpReply reply) {
+  crash_point("source.before-answer");
   state_ = State::kAnswering;
   reply_ = std::move(reply);
   count(reply_.status);
