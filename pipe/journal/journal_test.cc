@@ -453,6 +453,19 @@ TEST_F(JournalTest, OnAFullDiskTheReserveIsGivenUpForNotesAndMadeAgain) {
   put();
 }
 
+// Found by the simulator: the room that was given up went to a new reserve, for ever.
+TEST_F(JournalTest, ANoteIsRefusedWhereEvenTheReserveMakesNoRoomForASegment) {
+  options.reserve_bytes = 1000;
+  state_padding = 3000;
+  open();
+  put_many(3, 300);
+  sync();
+  env.files.set_capacity(env.files.used() + 500);
+  Status last;
+  for (int i = 0; i < 100 && last.ok(); ++i) last = journal->append_note(20, as_bytes(std::string(200, 'n')));
+  EXPECT_EQ(last.ok() ? ErrorCode::kInternal : last.error().code, ErrorCode::kNoSpace);
+}
+
 TEST_F(JournalTest, TheReserveIsMadeAgainAfterATrim) {
   options.reserve_bytes = 10'000;
   open();
