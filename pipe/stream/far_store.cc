@@ -140,12 +140,8 @@ Status FarStore::store(const StoreStreamOpen& request) {
                          request.base,    request.base_chain, request.old_last};
   TG_CHECK(write_owed());
   TG_CHECK(append_note(fork));
-  TG_CHECK(write_owed_if_room());
-  return ledger(
-      ledger_kind::kFork, request.journal, request.stream, request.base + 1, request.old_last, 1,
-      request.old_last > request.base
-          ? "the stream goes on at its base with other content; the branch named here stays and is orphaned"
-          : "the stream goes on in a new generation; nothing was orphaned");
+  TG_CHECK(tell(fork));
+  return write_owed_if_room();
 }
 
 Status FarStore::store(const StoreBatches& request) {
@@ -195,18 +191,52 @@ Status FarStore::store(const StoreGap& request) {
   }
   TG_CHECK(write_owed());
   TG_CHECK(append_note(note));
-  TG_CHECK(write_owed_if_room());
-  std::string text =
-      "missing " + std::to_string(request.position_before + 1) + " to " + std::to_string(gap.to);
-  if (gap.from <= request.position_before) {
-    text += "; not compared " + std::to_string(gap.from) + " to " + std::to_string(request.position_before);
-  }
-  text += "; about " + std::to_string(gap.events) + " events; reason " + std::to_string(gap.reason);
-  return ledger(ledger_kind::kGap, request.journal, request.stream, gap.from, gap.to, 1, std::move(text));
+  TG_CHECK(tell(note));
+  return write_owed_if_room();
 }
 
 Status FarStore::store(const StoreEnd& request) {
   return append_note(FarEndNote{request.journal, request.stream, request.reason});
+}
+
+// ---- forks and gaps in the ledger
+// -------------------------------------------------------------------------------------------
+
+Status FarStore::tell(const FarForkNote& fork) {
+  return ledger(
+      ledger_kind::kFork, fork.journal, fork.stream, fork.base + 1, fork.old_last, 1,
+      fork.old_last > fork.base
+          ? "the stream goes on at its base with other content; the branch named here stays and is orphaned"
+          : "the stream goes on in a new generation; nothing was orphaned");
+}
+
+Status FarStore::tell(const FarGapNote& gap) {
+  std::string text = "missing " + std::to_string(gap.position_before + 1) + " to " + std::to_string(gap.to);
+  if (gap.from <= gap.position_before) {
+    text += "; not compared " + std::to_string(gap.from) + " to " + std::to_string(gap.position_before);
+  }
+  text += "; about " + std::to_string(gap.events) + " events; reason " + std::to_string(gap.reason);
+  return ledger(ledger_kind::kGap, gap.journal, gap.stream, gap.from, gap.to, 1, std::move(text));
+}
+
+// A crash between the note of a fork or gap and its entry: the event is written behind both, so only those whose
+// event is owed can lack one.
+Status FarStore::tell_untold() {
+  const std::vector<LedgerEntry> known = state_->ledger_recent();
+  const auto told = [&](const char* kind, const auto& note, Seq from, Seq to) {
+    return std::any_of(known.begin(), known.end(), [&](const LedgerEntry& entry) {
+      return entry.kind == kind && entry.journal == note.journal && entry.stream == note.stream &&
+             entry.from == from && entry.to == to;
+    });
+  };
+  for (const auto& owed : state_->owed_events()) {
+    if (const auto* fork = std::get_if<FarForkNote>(&owed)) {
+      if (!told(ledger_kind::kFork, *fork, fork->base + 1, fork->old_last)) TG_CHECK(tell(*fork));
+    } else if (const auto* gap = std::get_if<FarGapNote>(&owed)) {
+      if (!told(ledger_kind::kGap, *gap, gap->from, gap->to)) TG_CHECK(tell(*gap));
+    }
+  }
+  return {};
 }
 
 // ---- events for the sinks
@@ -257,6 +287,7 @@ Status FarStore::write_owed_if_room() {
 }
 
 Status FarStore::recover() {
+  TG_CHECK(tell_untold());
   TG_CHECK(write_owed());
   for (const DamagedRange& range : journal_->recovery().damaged) {
     const std::vector<LedgerEntry> known = state_->ledger_recent();

@@ -81,6 +81,9 @@ class FarStore final : public ReceiverStore {
   Status store(const StoreGap& request);
   Status store(const StoreEnd& request);
   Status append_event(const Id& journal, StreamId stream, std::uint32_t generation, const Batch& event);
+  Status tell(const FarForkNote& fork);  // to the ledger
+  Status tell(const FarGapNote& gap);
+  Status tell_untold();
   Status write_owed();
   Status write_owed_if_room();
   Status append_owed(const FarForkNote& fork);

@@ -32,6 +32,8 @@ Status NearStore::note_damage(const DamagedRange& range) {
 // The hashes of damaged batches are gone and no mark stands behind them, so no chain behind them can be said.
 // The stream keeps what lies before the damage; what lies behind it gets new numbers in a new stream.
 Status NearStore::replace_lost(const NearStream& lost) {
+  // Only containers are damaged: their envelopes, which hold the hashes, still give the chain.
+  if (const auto chain = chains_.at(lost, lost.head)) return write(ChainMarkNote{lost.id, lost.head, *chain});
   std::vector<LsnRange> ranges = state_->damaged();
   std::sort(ranges.begin(), ranges.end(),
             [](const LsnRange& a, const LsnRange& b) { return a.first < b.first; });
