@@ -75,6 +75,17 @@ void Machine::restart_soon(const std::string& why) {
   });
 }
 
+void Machine::say_recovered() {
+  if (!site_->trace) return;
+  const RecoveryReport& report = journal()->recovery();
+  std::string text = name_ + ": journal " + journal()->id().hex().substr(0, 8) + " holds " +
+                     std::to_string(journal()->first_lsn()) + ".." + std::to_string(journal()->head());
+  if (report.torn_bytes > 0) text += ", " + std::to_string(report.torn_bytes) + " torn bytes are cut";
+  for (const DamagedRange& d : report.damaged)
+    text += ", damaged " + std::to_string(d.first) + ".." + std::to_string(d.last) + " (" + d.reason + ")";
+  site_->say(text);
+}
+
 void Machine::retire() {
   site_->say(name_ + ": switched off for good");
   retired_ = true;
@@ -116,7 +127,11 @@ bool Machine::rot() {
   if (journal() == nullptr) return false;
   // A quiet moment: damage in a tail that no mark vouches for yet cannot be told from a torn write.
   bool marked = false;
-  site_->queue->run_as(process_, [&] { marked = journal()->sync().ok() && journal()->mark_idle().ok() && journal()->sync().ok(); });
+  site_->queue->run_as(process_, [&] {
+    marked = journal()->sync().ok() && journal()->mark_idle().ok();
+    const auto newest = files_.open(journal()->segments().back().path, OpenMode::kReadWrite);
+    marked = marked && newest.ok() && (*newest)->sync().ok();
+  });
   if (!marked) return false;
   const auto segments = journal()->segments();
   const SegmentInfo& segment = segments[random_.below(segments.size())];

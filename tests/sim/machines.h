@@ -86,6 +86,7 @@ class Machine {
   virtual void rotted() = 0;
   // The process finds that it cannot go on: it ends and is started again.
   void restart_soon(const std::string& why);
+  void say_recovered();  // what the journal found when it was opened
   void every(Nanos interval, std::function<void()> task);
   Env env() { return {&files_, &clock_, &random_}; }
 
@@ -153,6 +154,7 @@ class SenderMachine final : public Machine {
   void replaced() override;
   void rotted() override { site_->oracle->rotted(setup_.number); }
   void produce_now();
+  void tell_own_events();
   void trim();
   void look_at(const Status& status);
   Batch make_content(std::uint32_t largest);

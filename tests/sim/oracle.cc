@@ -103,8 +103,7 @@ void Oracle::replaced(int machine) {
 }
 
 void Oracle::forked(const Id& journal, StreamId stream, std::uint32_t generation, Seq base) {
-  const auto [it, fresh] = bases_.try_emplace({journal, stream, generation}, base);
-  if (!fresh) it->second = std::min(it->second, base);
+  bases_[{journal, stream, generation}].insert(base);
 }
 
 // Behind damage the chain is taken up again at the next mark (doc/stream_state.md): what stands between may be declared
@@ -155,6 +154,8 @@ void Oracle::far_synced(const Hash128& hash) {
 void Oracle::far_trimmed(const Hash128& hash) {
   if (const auto it = by_hash_.find(hash); it != by_hash_.end()) facts_[it->second].delivered = true;
 }
+
+void Oracle::far_damage(Lsn first, Lsn last) { far_damaged_ += last - first + 1; }
 
 struct Oracle::Far {
   std::map<std::pair<Id, StreamId>, Line> lines;
@@ -211,7 +212,7 @@ void Oracle::check_far(const Journal& journal, const StreamState& state, const s
     if (!*record) break;
     check_record(far, **record);
   }
-  far.declared_lost = lost.size();
+  far.declared_lost = lost.size() + far_damaged_;
   check_missing(far);
 }
 
@@ -240,12 +241,14 @@ void Oracle::check_record(Far& far, const Record& record) {
 }
 
 // A later generation begins at its base: what stood behind that is another branch.
-void Oracle::begin_generation(Far& far, Line& line, const Origin& origin) {
-  Seq base = line.last;
-  for (std::uint32_t g = line.generation + 1; g <= origin.generation; ++g) {
-    const auto it = bases_.find({origin.journal, origin.stream, g});
-    if (it != bases_.end()) base = std::min(base, it->second);
-  }
+void Oracle::begin_generation(Far& far, Line& line, const Origin& origin, Seq first) {
+  const std::set<Seq>& bases = bases_[{origin.journal, origin.stream, origin.generation}];
+  const auto above = bases.upper_bound(std::min(line.last, first - 1));
+  if (above == bases.begin())
+    return violation("stream " + std::to_string(origin.stream) + " is in generation " +
+                     std::to_string(origin.generation) + " from batch " + std::to_string(first) +
+                     " on, which no sender began at or before that");
+  const Seq base = *std::prev(above);
   const bool told = std::any_of(far.ledger.begin(), far.ledger.end(), [&](const LedgerEntry& e) {
     return e.kind == ledger_kind::kFork && e.journal == origin.journal && e.stream == origin.stream;
   });
@@ -266,7 +269,7 @@ void Oracle::check_place(Far& far, Line& line, const RecordMeta& meta, Seq first
   const bool begins = !line.any;
   if (!begins && origin.generation < line.generation)
     violation(where + ": an older generation stands behind generation " + std::to_string(line.generation));
-  if (!begins && origin.generation > line.generation) begin_generation(far, line, origin);
+  if (!begins && origin.generation > line.generation) begin_generation(far, line, origin, first);
   line.any = true;
   line.generation = origin.generation;
   const Seq due = line.last + 1;

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -25,6 +26,8 @@ class Oracle {
   // ---- what happens at the senders; `machine` counts from 0
   void appended(int machine, const Id& journal, Lsn lsn, const Hash128& hash);
   void acknowledged(int machine, Lsn first, Lsn last);
+  // How many batches the machine's journal should hold, trimmed ones included.
+  Lsn head(int machine) { return machines_[machine].facts.size(); }
   // The process is up again: the journal says it holds first..head.
   void reopened(int machine, const Id& journal, Lsn first, Lsn head);
   // Everything below `first` was let go. `allowed_unproven`: acknowledged before this moment it may go without proof.
@@ -55,6 +58,7 @@ class Oracle {
   void far_synced(const Hash128& hash);
   void far_trimmed(const Hash128& hash);  // it was given to the sinks before
   void far_lost() { far_lost_at_ = queue_->now(); }  // its disk was rolled back or replaced
+  void far_damage(Lsn first, Lsn last);  // a sink was told that these cannot be read
   void far_rotted() { far_rotted_ = true; }
 
   // Reads the far journal, which was opened again, and compares. `live`: journals whose sender still runs.
@@ -90,7 +94,7 @@ class Oracle {
   };
   struct Far;  // the reading under way
   void let_go(int machine, Lsn lsn, bool release);
-  void begin_generation(Far& far, Line& line, const Origin& origin);
+  void begin_generation(Far& far, Line& line, const Origin& origin, Seq first);
   void check_record(Far& far, const Record& record);
   void check_place(Far& far, Line& line, const RecordMeta& meta, Seq first);
   void check_batch(Line& line, const Origin& origin, Seq seq, ByteView canonical, const Hash128& declared);
@@ -103,9 +107,11 @@ class Oracle {
   std::vector<Fact> facts_;
   std::unordered_map<Hash128, std::uint32_t, Bytes16Hasher> by_hash_;
   std::map<int, Holding> machines_;
-  std::map<std::tuple<Id, StreamId, std::uint32_t>, Seq> bases_;  // of generations; the lowest where twins made two
+  // Of generations: several where twins or a disk of an earlier moment made one twice.
+  std::map<std::tuple<Id, StreamId, std::uint32_t>, std::set<Seq>> bases_;
   Nanos far_lost_at_ = -1;
   bool far_rotted_ = false;
+  std::uint64_t far_damaged_ = 0;
   std::uint64_t acknowledged_ = 0;
   std::vector<std::string> violations_;
   std::function<void(const std::string&)> hear_;

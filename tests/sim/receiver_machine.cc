@@ -82,6 +82,7 @@ Status ReceiverMachine::start() {
   auto opened = Journal::open(env(), journal_options(setup_.journal), &p.state);
   if (!opened.ok()) return std::move(opened).error();
   p.journal = std::move(opened).value();
+  say_recovered();
   FarStoreOptions options;
   options.receiver_id = setup_.receiver_id;
   options.retention.window = setup_.journal.window;
@@ -146,15 +147,16 @@ void ReceiverMachine::trim() {
 void ReceiverMachine::give_to_sinks(Lsn up_to) {
   Journal::Reader reader = run_->journal->reader(run_->journal->first_lsn());
   while (reader.position() <= up_to) {
-    const auto meta = reader.next_meta();
-    if (!meta.ok()) {
-      if (!meta.error().sequence) return;
-      reader.skip_to(*meta.error().sequence);
+    const auto record = reader.next();
+    if (!record.ok()) {
+      if (!record.error().sequence) return;
+      site_->oracle->far_damage(reader.position(), *record.error().sequence - 1);
+      reader.skip_to(*record.error().sequence);
       continue;
     }
-    if (!*meta) return;
-    for (std::size_t i = (*meta)->skip; i < (*meta)->hashes.size(); ++i)
-      site_->oracle->far_trimmed((*meta)->hashes[i]);
+    if (!*record) return;
+    const RecordMeta& meta = (*record)->meta;
+    for (std::size_t i = meta.skip; i < meta.hashes.size(); ++i) site_->oracle->far_trimmed(meta.hashes[i]);
   }
 }
 

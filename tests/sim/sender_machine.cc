@@ -82,6 +82,7 @@ Status SenderMachine::start() {
   auto opened = Journal::open(env(), journal_options(setup_.journal), &p.state);
   if (!opened.ok()) return std::move(opened).error();
   p.journal = std::move(opened).value();
+  say_recovered();
   site_->oracle->reopened(setup_.number, p.journal->id(), p.journal->first_lsn(), p.journal->head());
   tell_unreadable();
   NearStoreOptions options;
@@ -90,6 +91,7 @@ Status SenderMachine::start() {
   options.gap_allowed = [this](StreamId) { return setup_.declare_gaps; };
   p.store = std::make_unique<NearStore>(env(), p.journal.get(), &p.state, options);
   TG_CHECK(p.store->recover());
+  tell_own_events();
   if (p.store->streams().empty()) {
     const auto stream = p.store->create_stream("live", p.journal->first_lsn());
     if (!stream.ok()) return stream.error();
@@ -139,6 +141,24 @@ void SenderMachine::clone_from(const Image& image) {
 void SenderMachine::look_at(const Status& status) {
   if (status.ok() || status.error().code == ErrorCode::kNoSpace) return;
   restart_soon(status.error().text());
+}
+
+// Damage behind which a new stream begins becomes an event in this journal: it has to cross as any batch.
+void SenderMachine::tell_own_events() {
+  Journal& journal = *run_->journal;
+  const Lsn known = site_->oracle->head(setup_.number);
+  if (!journal.sync().ok() || journal.head() <= known) return;
+  Journal::Reader reader = journal.reader(known + 1);
+  for (auto record = reader.next(); record.ok() && *record; record = reader.next()) {
+    const Record& r = **record;
+    const auto decoded = decode_container(r.meta.codec, r.meta.decoded_size, r.container, 1 << 20);
+    EventKind kind{};
+    if (!decoded.ok() || decoded->batches.size() != 1 || !read_head(decoded->batches[0], &kind).ok() ||
+        kind != EventKind::kGap)
+      return site_->oracle->violation("the sender's journal holds a batch that nobody gave to it");
+    site_->oracle->appended(setup_.number, journal.id(), r.meta.first_lsn, r.meta.hashes[0]);
+    site_->oracle->acknowledged(setup_.number, r.meta.first_lsn, r.meta.first_lsn);
+  }
 }
 
 void SenderMachine::tell_unreadable() {

@@ -87,9 +87,11 @@ bool World::settle(Nanos bound) {
     });
     calm = quiet ? calm + 1 : 0;
     if (calm >= 2) return true;
-    operate();
-    for (auto& s : senders)
-      if (s->up() && !s->quiet()) s->confirm_and_trim();
+    at(queue.now(), [this] {  // as an event: it may kill a process
+      operate();
+      for (auto& s : senders)
+        if (s->up() && !s->quiet()) s->confirm_and_trim();
+    });
     step = std::min<Nanos>(step * 2, 60 * kSecond);
   }
   return false;
@@ -144,6 +146,15 @@ SenderMachine& World::add_twin(SenderMachine& original, const Machine::Image& im
 // ---- the operator -----------------------------------------------------------------------------------------------------
 
 void World::operate() {
+  // A journal that cannot be opened any more is moved away, as its message says.
+  const auto give_up = [this](Machine& machine) {
+    if (machine.trouble().find("move it away") == std::string::npos) return;
+    ++operator_actions;
+    machine.replace_disk(kSecond);
+  };
+  give_up(*receiver);
+  for (auto& s : senders)
+    if (!s->retired()) give_up(*s);
   const std::size_t count = senders.size();
   for (std::size_t i = 0; i < count; ++i) {
     SenderMachine& s = *senders[i];
