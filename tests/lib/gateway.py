@@ -186,10 +186,12 @@ class Gateway:
             command += [f"--{name}"] if value is True else [f"--{name}", str(value)]
         return Process("telemetry", command, self.folder / f"{log}.log").start()
 
-    def settled(self):
-        """Everything that the sender has is stored outside and delivered by every sink."""
+    def settled(self, old_pages=()):
+        """Everything that the sender has is stored outside and delivered by every sink, by pages that are not old ones."""
         near, far = self.status("sender"), self.status("receiver")
         if not near or not far or not near["streams"]:
+            return False
+        if any(old and page["uptime_s"] == old["uptime_s"] for page, old in zip((near, far), old_pages)):
             return False
         head = sum(s["head"] for s in near["streams"])
         stored = sum(s["confirmed"] for s in far["streams"])
@@ -197,7 +199,9 @@ class Gateway:
         return near["waiting_batches"] == 0 and stored >= head and delivered
 
     def wait_settled(self, limit):
-        return wait_until(self.settled, limit, "not everything was delivered")
+        """Of what was acknowledged before the call. Status pages are renewed once a second: the first ones may be older."""
+        old_pages = self.status("sender"), self.status("receiver")
+        return wait_until(lambda: self.settled(old_pages), limit, "not everything was delivered")
 
     def delivered_lines(self):
         """Data lines of the file sink, in the order of delivery; the part file last."""
