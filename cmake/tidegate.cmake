@@ -41,4 +41,8 @@ function(tidegate_program name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_DEPS})
+  if(NOT TARGET tidegate_programs)  # everything that is not a test, a benchmark or the simulator
+    add_custom_target(tidegate_programs)
+  endif()
+  add_dependencies(tidegate_programs ${name})
 endfunction()
