@@ -86,6 +86,7 @@ class Gateway:
         self.sender_control, self.receiver_control = free_port(), free_port()
         self.delivered = self.folder / "delivered"
         self.gatekeeper_options = gatekeeper or []
+        self.loads = []
         self.device_socket = str(self.folder / "device.sock")
         common = dict(profile=profile, **(link or {}))
         journal = dict({"min_free": "64MiB"}, **(journal or {}))
@@ -184,7 +185,9 @@ class Gateway:
         command = [str(BIN / "tidegate-telemetry"), "--port", str(self.http), "--acknowledged", str(acknowledged)]
         for name, value in options.items():
             command += [f"--{name}"] if value is True else [f"--{name}", str(value)]
-        return Process("telemetry", command, self.folder / f"{log}.log").start()
+        load = Process("telemetry", command, self.folder / f"{log}.log").start()
+        self.loads.append(load)
+        return load
 
     def settled(self, old_pages=()):
         """Everything that the sender has is stored outside and delivered by every sink, by pages that are not old ones."""
@@ -229,6 +232,9 @@ class Gateway:
 
     def __exit__(self, kind, value, trace):
         self.kill_all()
+        for load in self.loads:  # one whose run failed would try for its whole patience
+            if load.alive():
+                load.kill()
         if kind is not None:
             for process in (self.sender, self.gatekeeper, self.receiver):
                 print(f"--- end of {process.log}\n{process.tail()}", file=sys.stderr)
