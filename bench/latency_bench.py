@@ -153,4 +153,4 @@ def run(context):
                  Column("poll_gap_p99_ms", "p99", "{:.1f}"), Column("late_start_p99_ms", "probe late p99 ms", "{:.1f}")],
         records=records,
         summary=[(f"event latency at {r['values_per_s']:,.0f} values/s, POST → delivered file",
-                  f"p50 {r['delivered_p50_ms']:.0f} ms, p99 {r['delivered_p99_ms']:.0f} ms") for r in records])
+                  f"p50 {r['delivered_p50_ms']:.1f} ms, p99 {r['delivered_p99_ms']:.1f} ms") for r in records])

@@ -87,6 +87,14 @@ def cpu_seconds(process):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def anonymous_bytes(process):
+    """RssAnon of a gateway.Process that runs: memory that no file stands behind."""
+    kib = first_match(f"/proc/{process.child.pid}/status", r"^RssAnon:\s*(\d+) kB$")
+    if kib is None:
+        raise Failed(f"{process.name} is gone\n{process.tail()}")
+    return int(kib) * 1024
+
+
 def last_count(process):
     """The newest line of counts that tidegate-telemetry printed; {} before the first."""
     for line in reversed(process.tail(5).splitlines()):

@@ -45,8 +45,7 @@ def run_program(context, program, names):
                "--benchmark_filter=" + "|".join(f"^{name}$" for name in names)]
     environment = dict(os.environ, TMPDIR=str(context.folder), TIDEGATE_BENCH_DIR=str(context.folder))
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True,
-                              timeout=90, check=False)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
     except subprocess.TimeoutExpired:
         raise Failed(f"{program} did not end within 90 s") from None
     if done.returncode != 0:
@@ -76,12 +75,12 @@ def run(context):
         record["shown"] = short(record["per_second"])
     return Result(
         title="Journal and codecs alone",
-        method=f"Google Benchmark programs, one thread unless said, at least {per_benchmark_s(context)} s each. Journal: real files on this "
-               "machine's disk; \"append\" is without its sync (CPU time), the rows with \"sync\" are wall "
-               "time with fdatasync, \"read\" is from the page cache with every checksum verified. Body → synced: the HTTP source's "
-               "reader and parser, batches and a real journal without sockets, 3 s each, all threads' CPU. Line protocol: 4 tags, "
-               "10 fields (write: 1 tag, 5 fields). Batch and container: 1000 series × 10 fields × 10 rows, random walks "
-               "with two decimals.",
+        method=f"Google Benchmark programs, one thread unless said, at least {per_benchmark_s(context)} s each. Journal: real "
+               "files on this machine's disk; \"append\" is without its sync (CPU time), the rows with \"sync\" are wall time "
+               "with fdatasync, \"read\" is from the page cache with every checksum verified. Body → synced: the HTTP "
+               "source's reader and parser, batches and a real journal without sockets, 3 s each, all threads' CPU. Line "
+               "protocol: 4 tags, 10 fields (write: 1 tag, 5 fields). Batch and container: 1000 series × 10 fields × 10 "
+               "rows, random walks with two decimals.",
         columns=[Column("what", "what"), Column("shown", "per second"), Column("unit", "unit"),
                  Column("bytes_per_second", "MB/s", "{:.0f}", 1e-6)],
         records=records,
