@@ -21,7 +21,6 @@ ReceiverDaemon::ReceiverDaemon(Env env, ReceiverConfig config) : env_(env), conf
 ReceiverDaemon::~ReceiverDaemon() = default;
 
 // ---- start
-// ----------------------------------------------------------------------------------------------------------
 
 Status ReceiverDaemon::start() {
   started_at_ = housekept_at_ = env_.clock->now();
@@ -134,7 +133,6 @@ int ReceiverDaemon::run() {
 }
 
 // ---- every second
-// ---------------------------------------------------------------------------------------------------
 
 void ReceiverDaemon::tick() {
   const Nanos now = env_.clock->now();
@@ -165,7 +163,6 @@ void ReceiverDaemon::on_notice(const RxNotice& notice) {
 }
 
 // ---- stop
-// -----------------------------------------------------------------------------------------------------------
 
 void ReceiverDaemon::stop() {
   loop_.post([this] { begin_stop(); });
@@ -195,7 +192,6 @@ void ReceiverDaemon::begin_stop() {
 }
 
 // ---- the operator's commands
-// ----------------------------------------------------------------------------------------
 
 ControlReply ReceiverDaemon::operate(const ControlCommand& command) {
   auto reply = std::make_shared<std::promise<ControlReply>>();

@@ -24,7 +24,6 @@ SenderDaemon::SenderDaemon(Env env, SenderConfig config) : env_(env), config_(st
 SenderDaemon::~SenderDaemon() = default;
 
 // ---- start
-// ----------------------------------------------------------------------------------------------------------
 
 Status SenderDaemon::start() {
   started_at_ = housekept_at_ = env_.clock->now();
@@ -142,7 +141,6 @@ int SenderDaemon::run() {
 }
 
 // ---- every second
-// ---------------------------------------------------------------------------------------------------
 
 void SenderDaemon::tick() {
   const Nanos now = env_.clock->now();
@@ -177,7 +175,6 @@ void SenderDaemon::on_notice(const TxNotice& notice) {
 }
 
 // ---- stop
-// -----------------------------------------------------------------------------------------------------------
 
 void SenderDaemon::stop() {
   loop_.post([this] { begin_stop(); });
@@ -213,7 +210,6 @@ void SenderDaemon::begin_stop() {
 }
 
 // ---- the operator's commands
-// ----------------------------------------------------------------------------------------
 
 ControlReply SenderDaemon::operate(const ControlCommand& command) {
   auto reply = std::make_shared<std::promise<ControlReply>>();

@@ -91,7 +91,7 @@ struct ControlServer::Impl {
   Status clear_socket_path() const;
 };
 
-// ---- what is asked and answered ------------------------------------------------------------------------
+// ---- what is asked and answered
 
 Response ControlServer::Impl::show(std::string_view path) {
   if (path == "/" || path == "/status") return text(http::status::ok, status_text(report()));
@@ -139,7 +139,7 @@ Response ControlServer::Impl::respond(const Request& request, const Peer& peer) 
   return show(path);
 }
 
-// ---- one connection ------------------------------------------------------------------------------------
+// ---- one connection
 
 // Lives as long as a handler of it is pending. One request at a time.
 class ControlServer::Impl::Session : public std::enable_shared_from_this<Session> {
@@ -209,7 +209,7 @@ class ControlServer::Impl::Session : public std::enable_shared_from_this<Session
   std::size_t& count_;
 };
 
-// ---- a listener ----------------------------------------------------------------------------------------
+// ---- a listener
 
 template <class Protocol>
 struct ControlServer::Impl::Door {
@@ -331,7 +331,7 @@ Status ControlServer::Impl::listen_local() {
   return {};
 }
 
-// ---- the interface -------------------------------------------------------------------------------------
+// ---- the interface
 
 ControlServer::ControlServer(ControlOptions options, std::function<StatusReport()> report,
                              std::function<ControlReply(const ControlCommand&)> operate)

@@ -125,7 +125,7 @@ void counts(TextPage& page, const std::map<std::string, std::uint64_t>& values) 
   page.items(list);
 }
 
-// ---- the three questions -------------------------------------------------------------------------------
+// ---- the three questions
 
 std::string newest(const StatusReport& r) {
   if (!r.newest_outside_age_s) return "nothing yet";
@@ -162,7 +162,7 @@ void head(TextPage& page, const StatusReport& r) {
   page.raw("");
 }
 
-// ---- the sections --------------------------------------------------------------------------------------
+// ---- the sections
 
 void link_section(TextPage& page, const StatusLink& l) {
   page.section("link");

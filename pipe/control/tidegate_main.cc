@@ -36,7 +36,7 @@ void add_place(CLI::App* verb, DaemonPlace& place) {
       ->excludes(socket);
 }
 
-// ---- status, check -------------------------------------------------------------------------------------
+// ---- status, check
 
 int watch(const DaemonPlace& place) {
   for (;;) {
@@ -68,7 +68,7 @@ int check(const std::string& path) {
   return kExitUnreachable;
 }
 
-// ---- adopt ---------------------------------------------------------------------------------------------
+// ---- adopt
 
 // What root writes the daemon's user could not open: be the owner of the folder.
 Status become_owner(const std::string& directory) {
@@ -124,7 +124,7 @@ int run_adopt(const std::string& path, bool as_new) {
   return 0;
 }
 
-// ---- the arguments -------------------------------------------------------------------------------------
+// ---- the arguments
 
 struct Arguments {
   DaemonPlace place;

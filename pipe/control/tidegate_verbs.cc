@@ -63,7 +63,7 @@ int show_one(const ControlTarget& target, bool json, Console console) {
 
 }  // namespace
 
-// ---- daemons -------------------------------------------------------------------------------------------
+// ---- daemons
 
 int show_status(FileSystem& files, const DaemonPlace& place, bool json, Console console) {
   const auto targets = targets_of(place, files, {"sender", "receiver"});
@@ -93,7 +93,7 @@ int command_daemon(FileSystem& files, const DaemonPlace& place, const std::strin
   return 1;
 }
 
-// ---- check ---------------------------------------------------------------------------------------------
+// ---- check
 
 Result<std::string> program_of_config(FileSystem& files, const std::string& path) {
   TG_TRY(const auto file, YamlFile::load(files, path));
@@ -118,7 +118,7 @@ Result<std::vector<std::string>> check_command(FileSystem& files, const std::str
   return std::vector<std::string>{files.exists(beside) ? beside : program, "--check", path};
 }
 
-// ---- journal -------------------------------------------------------------------------------------------
+// ---- journal
 
 std::string journal_folder(FileSystem& files, const std::string& directory) {
   const std::string inner = directory + "/journal";

@@ -202,7 +202,6 @@ TEST_F(Builder, ApproximateBytesIsCloseWithoutGaps) {
 }
 
 // ---- random rows
-// ------------------------------------------------------------------------------------------------------
 
 class RandomRows {
  public:

@@ -25,7 +25,6 @@ const FarFold::Stream* FarFold::find(const Id& journal, StreamId id) const {
 }
 
 // ---- records and notes
-// ----------------------------------------------------------------------------------------------
 
 void FarFold::on_batches(const RecordMeta& meta) {
   if (!meta.origin) return;
@@ -132,7 +131,6 @@ void FarFold::apply(const FarApproveNote& note, Lsn) {
 }
 
 // ---- durability
-// -----------------------------------------------------------------------------------------------------
 
 void FarFold::changed(const Id& journal, StreamId id, Lsn covered_by) {
   Change change{++changes_, covered_by, journal, id, {}};
@@ -170,7 +168,6 @@ void FarFold::all_durable() {
 }
 
 // ---- queries
-// --------------------------------------------------------------------------------------------------------
 
 std::optional<FarJournal> FarFold::journal(const Id& id) const {
   const auto it = sources_.find(id);

@@ -27,7 +27,6 @@ FarStore::FarStore(Env env, Journal* journal, StreamState* state, FarStoreOption
 }
 
 // ---- queries
-// --------------------------------------------------------------------------------------------------------
 
 bool FarStore::accept_journal(const Id& sender, const Id& journal, bool silent) const {
   if (state_->approved(sender, journal)) return true;
@@ -96,7 +95,6 @@ bool FarStore::is_loop(const RecordMeta& meta) const {
 }
 
 // ---- storing
-// --------------------------------------------------------------------------------------------------------
 
 template <class N>
 Status FarStore::append_note(const N& note) {
@@ -200,7 +198,6 @@ Status FarStore::store(const StoreEnd& request) {
 }
 
 // ---- forks and gaps in the ledger
-// -------------------------------------------------------------------------------------------
 
 Status FarStore::tell(const FarForkNote& fork) {
   return ledger(
@@ -240,7 +237,6 @@ Status FarStore::tell_untold() {
 }
 
 // ---- events for the sinks
-// -------------------------------------------------------------------------------------------
 
 Status FarStore::append_event(const Id& journal, StreamId stream, std::uint32_t generation,
                               const Batch& event) {

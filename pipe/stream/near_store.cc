@@ -41,7 +41,6 @@ std::optional<NearStream> NearStore::info(StreamId stream) const {
 }
 
 // ---- the simple questions
-// -------------------------------------------------------------------------------------------
 
 std::vector<StreamId> NearStore::streams() const {
   std::vector<StreamId> out;
@@ -87,7 +86,6 @@ std::optional<Hash128> NearStore::chain(StreamId stream, Seq n) const {
 }
 
 // ---- frames
-// ---------------------------------------------------------------------------------------------------------
 
 Result<OutgoingBatches> NearStore::load(StreamId stream, Seq from, Seq last, std::size_t max_body) {
   const auto s = current(stream);
@@ -172,7 +170,6 @@ MissingRange NearStore::describe(const NearStream& stream, Seq from, Seq to, Gap
 }
 
 // ---- durable changes
-// ------------------------------------------------------------------------------------------------
 
 Status NearStore::set_session(std::uint64_t session) {
   return write(SessionNote{session});
@@ -214,7 +211,6 @@ Status NearStore::drop_stream(StreamId stream, const std::string& reason) {
 }
 
 // ---- new streams
-// ----------------------------------------------------------------------------------------------------
 
 Result<Hash128> NearStore::chain_from_start(const Hash128& zero, Lsn first, Lsn last) const {
   Hash128 chain = zero;

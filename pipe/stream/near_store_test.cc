@@ -137,7 +137,6 @@ TEST_F(NearStoreTest, AChangeThatCannotBeSyncedIsNotSaid) {
 }
 
 // ---- frames
-// ---------------------------------------------------------------------------------------------------------
 
 struct Loaded {
   std::vector<Hash128> hashes;
@@ -273,7 +272,6 @@ TEST_F(NearStoreTest, OfMoreThanEightHopsTheOldestGoes) {
 }
 
 // ---- retention
-// ------------------------------------------------------------------------------------------------------
 
 struct RetentionTest : NearStoreTest {
   static constexpr std::int64_t kHour = 3'600'000'000;
@@ -349,7 +347,6 @@ TEST_F(RetentionTest, WhatWasTrimmedIsDescribedForTheGap) {
 }
 
 // ---- damage
-// ---------------------------------------------------------------------------------------------------------
 
 TEST_F(NearStoreTest, ADamagedContainerIsOneGapAndTheChainGoesOnBehindIt) {
   create(1);
@@ -422,7 +419,6 @@ TEST_F(NearStoreTest, WithoutAMarkTheStreamEndsBeforeTheDamageAndAnotherGoesOnBe
 }
 
 // ---- roll-back
-// ------------------------------------------------------------------------------------------------------
 
 TEST_F(NearStoreTest, ARestoredSnapshotIsTheOlderStateAsAWhole) {
   create(1);

@@ -14,7 +14,6 @@ Error bad_checkpoint(std::string what) {
 }  // namespace
 
 // ---- checkpoint
-// -----------------------------------------------------------------------------------------------------
 
 Bytes StreamState::checkpoint() {
   const std::lock_guard lock(mutex_);
@@ -78,7 +77,6 @@ Result<CheckpointSummary> summarize_checkpoint(ByteView checkpoint) {
 }
 
 // ---- the fold
-// -------------------------------------------------------------------------------------------------------
 
 void StreamState::on_batches(const RecordMeta& meta) {
   const std::lock_guard lock(mutex_);
@@ -183,7 +181,6 @@ void StreamState::on_far_note(NoteType type, ByteView body) {
 }
 
 // ---- queries
-// --------------------------------------------------------------------------------------------------------
 
 #define TG_LOCKED(expression)         \
   const std::lock_guard lock(mutex_); \

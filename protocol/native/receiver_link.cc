@@ -27,7 +27,6 @@ ReceiverLink::Connection* ReceiverLink::find(ConnectionId id) {
 }
 
 // ---- inputs
-// ---------------------------------------------------------------------------------------------------------
 
 void ReceiverLink::on_accepted(ConnectionId id, const std::string& peer, LinkNanos now) {
   now_ = now;
@@ -155,7 +154,6 @@ std::vector<SenderView> ReceiverLink::senders() const {
 }
 
 // ---- answers
-// --------------------------------------------------------------------------------------------------------
 
 std::uint64_t ReceiverLink::open_slot(Connection& c) {
   c.slots.push_back(Slot{next_slot_, std::nullopt, 0});
@@ -239,7 +237,6 @@ void ReceiverLink::supersede(const Id& journal, const std::string& reason) {
 }
 
 // ---- frames
-// ---------------------------------------------------------------------------------------------------------
 
 void ReceiverLink::handle_damaged(Connection& c) {
   ++counters_.damaged_frames;
@@ -310,7 +307,6 @@ void ReceiverLink::on_probe(Connection& c, const Probe& probe) {
 }
 
 // ---- link hello: R7
-// -------------------------------------------------------------------------------------------------
 
 Reason ReceiverLink::judge_link_hello(const LinkHello& hello, const NativeHeader& header, bool* newer,
                                       bool* fresh) {
@@ -392,7 +388,6 @@ void ReceiverLink::on_link_hello(Connection& c, const NativeHeader& header, cons
 }
 
 // ---- questions, beats
-// -----------------------------------------------------------------------------------------------
 
 ReceiverLink::Truth ReceiverLink::evaluate_claim(const Id& journal, const ChainClaim& claim) const {
   const FarStream far = store_->stream(journal, claim.stream);

@@ -44,7 +44,6 @@ StoreToken ReceiverLink::store(StoreRequest request, Pending pending) {
 }
 
 // ---- stream hello: R7
-// -----------------------------------------------------------------------------------------------
 
 void ReceiverLink::on_stream_hello(Connection& c, StreamId id, const StreamHello& hello) {
   const std::uint64_t slot = open_slot(c);
@@ -113,7 +112,6 @@ void ReceiverLink::evaluate_stream_hello(Connection& c, StreamId id, const Strea
 }
 
 // ---- batches: R2 to R5
-// ----------------------------------------------------------------------------------------------
 
 void ReceiverLink::on_batch(Connection& c, StreamId id, const BatchFrame& batch) {
   finish_batch(c, id, batch, open_slot(c));
@@ -232,7 +230,6 @@ void ReceiverLink::on_part(Connection& c, StreamId id, const PartFrame& part) {
 }
 
 // ---- gaps and ends
-// --------------------------------------------------------------------------------------------------
 
 void ReceiverLink::on_gap(Connection& c, StreamId id, const GapFrame& gap) {
   const std::uint64_t slot = open_slot(c);
@@ -275,7 +272,6 @@ void ReceiverLink::on_end(Connection& c, StreamId id, const End& end) {
 }
 
 // ---- finished stores
-// ------------------------------------------------------------------------------------------------
 
 // R2, R3: `ok` only now, when the store says that the batch and all before it are synced.
 void ReceiverLink::release_waiters(Stream& s) {

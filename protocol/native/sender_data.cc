@@ -57,7 +57,6 @@ void SenderLink::session_over() {
 }
 
 // ---- choosing
-// -------------------------------------------------------------------------------------------------------
 
 bool SenderLink::may_send_more(const Stream& s) const {
   return s.phase == Stream::Phase::kOpen && !s.unreadable && s.part_body.empty() &&
@@ -110,7 +109,6 @@ bool SenderLink::send_next(Lane& lane) {
 }
 
 // ---- sending
-// --------------------------------------------------------------------------------------------------------
 
 bool SenderLink::send_batches(Lane& lane, Stream& s) {
   const Seq last = std::min(store_->head(s.id), store_->confirmed(s.id) + kChainWindow);

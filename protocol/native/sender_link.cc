@@ -38,7 +38,6 @@ SenderLink::SenderLink(SenderLinkOptions options, SenderStore* store, Random* ra
 SenderLink::~SenderLink() = default;
 
 // ---- inputs
-// ---------------------------------------------------------------------------------------------------------
 
 void SenderLink::start(LinkNanos now) {
   now_ = tokens_at_ = now;
@@ -125,7 +124,6 @@ void SenderLink::set_state(LinkState state, std::string message) {
 }
 
 // ---- the session
-// ----------------------------------------------------------------------------------------------------
 
 void SenderLink::step() {
   if (!started_) return;
@@ -312,7 +310,6 @@ void SenderLink::close_lanes() {
 }
 
 // ---- frames and answers
-// ---------------------------------------------------------------------------------------------
 
 LinkNanos SenderLink::answer_timeout(std::size_t wire_bytes) const {
   const double transmit =
