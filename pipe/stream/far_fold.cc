@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "protocol/native/planted.h"
+
 namespace tidegate {
 
 Seq line_end(const std::vector<LineCut>& cuts, std::uint32_t generation) {
@@ -88,7 +90,9 @@ void FarFold::apply(const FarForkNote& note, Lsn head) {
   // A later cut at or below an earlier one says everything that the earlier one said.
   while (!stream.cuts.empty() && stream.cuts.back().base >= note.base) stream.cuts.pop_back();
   stream.cuts.push_back({note.generation, note.base});
+  const FarPosition before = stream.now;
   stream.now = {note.generation, note.base, note.base_chain, note.base, note.base_chain};
+  if (planted(Planted::kForkKeepsPosition)) stream.now.position = before.position, stream.now.chain = before.chain;
   stream.recent.drop_above(note.base);
   stream.kept.drop_above(note.base);
   std::erase_if(stream.gaps, [&](const FarGapNote& gap) { return gap.to > note.base; });

@@ -20,17 +20,14 @@ namespace tidegate {
   X(kPartSurvivesClose, "receiver keeps a part buffer across frames and connections")          \
   X(kIgnoreStrayByte, "sender ignores a byte while nothing is outstanding")                    \
   X(kNoFencing, "receiver accepts an older session")                                           \
-  X(kAnswersUnsyncedDuplicate, "receiver answers a duplicate that is not yet synced")          \
   X(kGapWithoutLedger, "receiver takes a gap without writing it down")                         \
   X(kSessionNotDurable, "sender does not make its session durable")                            \
-  X(kGenerationNotDurable, "receiver answers a fork before it is durable")                     \
   X(kSoftSkipsAhead, "sender moves soft by one too many")                                      \
   X(kTornTailKept, "journal keeps a torn tail as data")                                        \
   X(kDamageCutAsTorn, "journal cuts a damaged tail as if it were torn")                        \
   X(kNoResyncAtOpen, "journal publishes what it read back without syncing it again")           \
   X(kRetryFailedSync, "journal retries a failed sync on the same file")                        \
   X(kTrimBeforeNote, "journal unlinks segments before the note is durable")                    \
-  X(kAskUnsynced, "receiver answers questions from data that is not synced")                   \
   X(kForkKeepsPosition, "receiver keeps its position at a fork")                               \
   X(kAnswerTimeoutIgnored, "sender waits for ever for an answer")
 

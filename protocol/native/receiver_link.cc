@@ -265,7 +265,7 @@ void ReceiverLink::handle_frame(Connection& c, ByteView payload) {
                     std::to_string(c.session));
     return;
   }
-  if (header.kind != FrameKind::kPart && !planted(Planted::kPartSurvivesClose)) c.part = {};
+  if (header.kind != FrameKind::kPart) c.part = {};
   if (!message.ok()) {
     const std::uint64_t slot = open_slot(c);
     ++counters_.damaged_frames;
@@ -391,14 +391,7 @@ void ReceiverLink::on_link_hello(Connection& c, const NativeHeader& header, cons
 
 ReceiverLink::Truth ReceiverLink::evaluate_claim(const Id& journal, const ChainClaim& claim) const {
   const FarStream far = store_->stream(journal, claim.stream);
-  Seq position = far.position;
-  if (planted(Planted::kAskUnsynced))
-    if (const auto it = streams_.find({journal, claim.stream}); it != streams_.end() && it->second->loaded) {
-      position = std::max(position, it->second->issued_position);
-      if (const auto chain = known_chain(*it->second, claim.seq))
-        return *chain == claim.chain ? Truth::kYes : Truth::kNo;
-    }
-  if (claim.seq > position) return Truth::kNo;
+  if (claim.seq > far.position) return Truth::kNo;
   const auto chain =
       claim.seq == 0 ? chain_zero(journal, claim.stream) : store_->chain(journal, claim.stream, claim.seq);
   if (!chain) return Truth::kCannot;

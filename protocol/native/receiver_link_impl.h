@@ -108,6 +108,7 @@ struct ReceiverLink::Stream {
   std::vector<Waiter> waiters;
   std::vector<WaitingHello> hellos;
   std::map<Seq, Held> held;  // by first seq
+  Connection::Part planted_part;  // of Planted::kPartSurvivesClose alone
 
   void forget_connection(ConnectionId c) {
     std::erase_if(waiters, [c](const Waiter& w) { return w.connection == c; });

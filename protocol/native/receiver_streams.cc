@@ -105,10 +105,6 @@ void ReceiverLink::evaluate_stream_hello(Connection& c, StreamId id, const Strea
   s.open_in = 0;  // nothing of the stream is taken until the new generation is durable
   ++s.outstanding;
   store(std::move(open), Pending{Pending::kOpen, c.journal, id, c.session, {{c.id, slot}}});
-  if (planted(Planted::kGenerationNotDurable)) {
-    s.open_in = c.session;
-    fill(c, slot, Byte::kOk);
-  }
 }
 
 // ---- batches: R2 to R5
@@ -146,7 +142,7 @@ void ReceiverLink::finish_batch(Connection& c, StreamId id, const BatchFrame& ba
   }
   if (last <= position) {
     counters_.duplicate_batches += batch.hashes.size();
-    if (last <= s.durable || planted(Planted::kAnswersUnsyncedDuplicate)) {
+    if (last <= s.durable) {
       reasons_.erase({c.journal, id});
       return fill(c, slot, Byte::kOk);
     }
@@ -208,20 +204,23 @@ void ReceiverLink::retry_held(Stream& s) {
 
 void ReceiverLink::on_part(Connection& c, StreamId id, const PartFrame& part) {
   const std::uint64_t slot = open_slot(c);
+  Stream& s = stream(c.journal, id);
   ++counters_.parts;
   if (part.total > options_.largest_part_total)
     return refuse(c, id, slot, Reason::kTooLarge,
                   "batch " + std::to_string(part.seq) + " of " + std::to_string(part.total) +
                       " bytes; at most " + std::to_string(options_.largest_part_total) + " are taken");
-  Connection::Part& buffer = c.part;
-  if (part.offset == 0) buffer = {id, part.seq, part.total, {}};
+  const bool survives = planted(Planted::kPartSurvivesClose);
+  Connection::Part& buffer = survives ? s.planted_part : c.part;
+  const bool begins = part.offset == 0 && (!survives || buffer.seq != part.seq);
+  if (begins) buffer = {id, part.seq, part.total, {}};
   if (buffer.stream != id || buffer.seq != part.seq || buffer.total != part.total ||
       buffer.bytes.size() != part.offset)
     return refuse(c, id, slot, Reason::kDamaged, "a part at an offset that does not follow");
   buffer.bytes.insert(buffer.bytes.end(), part.bytes.begin(), part.bytes.end());
   if (!part.is_final()) return fill(c, slot, Byte::kOk);  // buffered, forgotten on close
   const Bytes body = std::move(buffer.bytes);
-  c.part = {};
+  buffer = {};
   const auto batch = decode_batch_body(body);
   if (!batch.ok() || batch->first_seq != part.seq || batch->hashes.size() != 1)
     return refuse(c, id, slot, Reason::kDamaged,
