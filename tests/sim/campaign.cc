@@ -120,7 +120,7 @@ std::string campaign_json(const CampaignOptions& options, const Campaign& c) {
   return out + "]}\n";
 }
 
-// ---- planted bugs -----------------------------------------------------------------------------------------------------
+// ---- planted bugs
 
 namespace {
 struct PlantedText {

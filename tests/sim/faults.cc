@@ -134,6 +134,7 @@ bool FaultInjector::at_device(FaultKind kind, SimRandom& random) {
       return true;
     case kHidesCloses:
       for_a_while(&DeviceFaults::hides_closes, true, false, random);
+      d.once.lose_answers = few - 1;
       return true;
     case kResetOvertakes:
       for_a_while(&DeviceFaults::reset_overtakes, true, false, random);

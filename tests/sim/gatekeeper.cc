@@ -24,6 +24,11 @@ struct Gatekeeper::Tunnel {
   bool inner_open = true;   // as the device sees it
   bool outer_open = false;
   Nanos last_forward = 0;   // when the last piece on its way will have arrived
+  std::uint64_t frames = 0;        // written by the sender
+  std::uint64_t answers = 0;       // that have reached it
+  std::uint64_t true_answers = 0;  // ... as the receiver gave them
+  Nanos waits_since = 0;           // for the answer to the oldest frame
+  bool unasked = false;            // a byte has come while no answer was owed
   bool over() const { return !inner_open && !outer_open; }
 };
 
@@ -70,7 +75,7 @@ Gatekeeper::Gatekeeper(EventQueue* queue, std::uint64_t seed, Violation violatio
     : queue_(queue), random_(seed), violation_(std::move(violation)) {}
 Gatekeeper::~Gatekeeper() { *alive_ = false; }
 
-// ---- opening ----------------------------------------------------------------------------------------------------------
+// ---- opening
 
 std::unique_ptr<Listener> Gatekeeper::listen(ProcessId process, const Endpoint&, const ConnectionOptions& options,
                                              Loop::Accept accept) {
@@ -134,7 +139,7 @@ bool Gatekeeper::open_outer(const TunnelPtr& tunnel) {
   return true;
 }
 
-// ---- writing ----------------------------------------------------------------------------------------------------------
+// ---- writing
 
 void Gatekeeper::deliver(const EndPtr& end, Nanos when, std::function<void(ConnectionHandler&)> what) {
   end->last = std::max(end->last, when);
@@ -151,6 +156,9 @@ void Gatekeeper::write(const EndPtr& from, Bytes bytes) {
 void Gatekeeper::write_forward(const EndPtr& from, Bytes bytes) {
   const TunnelPtr tunnel = from->tunnel.lock();
   if (!tunnel) return;
+  if (tunnel->unasked)
+    violation_("the sender goes on with a connection on which a byte came while no answer was owed");
+  if (tunnel->frames++ == tunnel->answers) tunnel->waits_since = queue_->now();
   const auto takes = static_cast<Nanos>(bytes.size() * kSecond / timing.rate);
   const Nanos left = busy_until_ = std::max(busy_until_, queue_->now()) + takes;
   ++from->writing;
@@ -188,13 +196,8 @@ void Gatekeeper::damage(Bytes& bytes) {
 }
 
 void Gatekeeper::forward(const TunnelPtr& tunnel, Bytes bytes) {
-  ++forwarded_;
   if (faults.down || !tunnel->inner_open) return;
-  if (faults.answers_itself)
-    deliver(tunnel->inner, queue_->now() + timing.delay, [](ConnectionHandler& h) {
-      const std::uint8_t ok = 0x00;
-      h.on_bytes({&ok, 1});
-    });
+  if (faults.answers_itself) queue_->after(timing.delay, kWorld, [this, tunnel] { give_answer(tunnel, 0x00); });
   if (faults.stalls) return;
   if (faults.frame_limit != 0 && bytes.size() > faults.frame_limit) {
     say("cuts a frame of " + std::to_string(bytes.size()) + " bytes: above its limit");
@@ -220,7 +223,7 @@ void Gatekeeper::forward(const TunnelPtr& tunnel, Bytes bytes) {
   queue_->run_as(outer->process, [&] { outer->handler->on_bytes(bytes); });
 }
 
-// ---- answers ----------------------------------------------------------------------------------------------------------
+// ---- answers
 
 void Gatekeeper::drained(const EndPtr& end) {
   if (end->unacknowledged == 0 || --end->unacknowledged != 0 || !end->open) return;
@@ -262,7 +265,25 @@ void Gatekeeper::reverse(const TunnelPtr& tunnel, const EndPtr& from, std::uint8
 void Gatekeeper::give_answer(const TunnelPtr& tunnel, std::uint8_t byte) {
   const EndPtr inner = tunnel->inner;
   if (!inner->open) return;
+  ++tunnel->answers;
+  tunnel->waits_since = queue_->now();
+  tunnel->unasked = tunnel->unasked || tunnel->answers > tunnel->frames;
+  if (!lies()) ++tunnel->true_answers;
   queue_->run_as(inner->process, [&] { inner->handler->on_bytes({&byte, 1}); });
+}
+
+std::uint64_t Gatekeeper::true_answers(ProcessId process) const {
+  std::uint64_t sum = 0;
+  for (const TunnelPtr& tunnel : tunnels_)
+    if (tunnel->inner_open && tunnel->inner->process == process) sum += tunnel->true_answers;
+  return sum;
+}
+
+void Gatekeeper::check_waiting(Nanos most) {
+  for (const TunnelPtr& tunnel : tunnels_)
+    if (tunnel->inner->open && tunnel->frames > tunnel->answers && queue_->now() - tunnel->waits_since > most)
+      violation_("a sender waits for an answer for ever: for " +
+                 std::to_string((queue_->now() - tunnel->waits_since) / kSecond) + " s already");
 }
 
 bool Gatekeeper::invent_answer(std::uint8_t value) {
@@ -276,7 +297,7 @@ bool Gatekeeper::invent_answer(std::uint8_t value) {
   return true;
 }
 
-// ---- closing ----------------------------------------------------------------------------------------------------------
+// ---- closing
 
 void Gatekeeper::close(const EndPtr& end, bool reset) {
   end->open = false;

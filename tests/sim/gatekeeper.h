@@ -69,8 +69,10 @@ class Gatekeeper {
   // The device lets go of what it keeps: pooled connections, buffered ones.
   void forget();
 
-  // How many pieces were forwarded and answers passed since the last asking: did a fault have anything to hit?
-  std::uint64_t forwarded() const { return forwarded_; }
+  // Answers that reached this process on its open connections as the receiver gave them.
+  std::uint64_t true_answers(ProcessId process) const;
+  // Says so (as a violation) where a sender has waited for an answer for longer than `most`.
+  void check_waiting(Nanos most);
 
   // ---- for SimLoop
   struct End;
@@ -101,6 +103,7 @@ class Gatekeeper {
   void damage(Bytes& bytes);
   void reverse(const TunnelPtr& tunnel, const EndPtr& from, std::uint8_t byte);
   void give_answer(const TunnelPtr& tunnel, std::uint8_t byte);
+  bool lies() const { return faults.inverted || faults.stuck >= 0 || faults.answers_itself; }
   void drained(const EndPtr& end);
   void arrive_connect(const TunnelPtr& tunnel);
   bool open_outer(const TunnelPtr& tunnel);
@@ -118,7 +121,6 @@ class Gatekeeper {
   Violation violation_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   Nanos busy_until_ = 0;
-  std::uint64_t forwarded_ = 0;
   std::uint64_t next_number_ = 1;
   std::shared_ptr<Server> server_;
   std::vector<TunnelPtr> tunnels_;

@@ -20,7 +20,7 @@ std::string Oracle::name(const Fact& fact) {
          fact.hash.hex().substr(0, 8) + ")";
 }
 
-// ---- senders ----------------------------------------------------------------------------------------------------------
+// ---- senders
 
 void Oracle::appended(int machine, const Id& journal, Lsn lsn, const Hash128& hash) {
   Holding& m = machines_[machine];
@@ -69,7 +69,7 @@ void Oracle::reopened(int machine, const Id& journal, Lsn first, Lsn head) {
   if (head > m.facts.size())
     violation("the sender's journal holds batches up to " + std::to_string(head) + ", but only " +
               std::to_string(m.facts.size()) + " were ever given to it");
-  if (first < m.first)
+  if (first < m.first && !m.rotted)  // the note that let it go may be what the flipped bit hit
     violation("the sender's journal begins at " + std::to_string(first) + " again, after " + std::to_string(m.first));
 }
 
@@ -145,7 +145,7 @@ void Oracle::unreadable(int machine, const std::vector<LsnRange>& ranges) {
     }
 }
 
-// ---- the receiver -----------------------------------------------------------------------------------------------------
+// ---- the receiver
 
 void Oracle::far_synced(const Hash128& hash) {
   if (const auto it = by_hash_.find(hash); it != by_hash_.end()) facts_[it->second].far_at = queue_->now();
@@ -161,6 +161,11 @@ struct Oracle::Far {
   std::map<std::pair<Id, StreamId>, Line> lines;
   std::vector<LedgerEntry> ledger;
   std::vector<DamagedRange> damaged;
+  struct Event {
+    Id journal;
+    Lsn from = 0, to = 0;
+  };
+  std::vector<Event> gap_events;    // batches of kind gap: LSNs that the sender could not even number
   std::uint64_t declared_lost = 0;  // LSNs of this journal that its ledger and folder name as damaged
   std::vector<Id> live;
   bool trimmed = false;
@@ -235,6 +240,7 @@ void Oracle::check_record(Far& far, const Record& record) {
     chain = chain_next(chain, seq, meta.hashes[i]);
     if (i < meta.skip) continue;
     check_batch(line, origin, seq, decoded->batches[i], meta.hashes[i]);
+    note_gap_events(far, origin, decoded->batches[i]);
     line.chains[seq] = chain;
     line.last = seq;
   }
@@ -243,12 +249,20 @@ void Oracle::check_record(Far& far, const Record& record) {
 // A later generation begins at its base: what stood behind that is another branch.
 void Oracle::begin_generation(Far& far, Line& line, const Origin& origin, Seq first) {
   const std::set<Seq>& bases = bases_[{origin.journal, origin.stream, origin.generation}];
-  const auto above = bases.upper_bound(std::min(line.last, first - 1));
-  if (above == bases.begin())
+  std::optional<Seq> fits, most;
+  for (auto it = bases.rbegin(); it != bases.rend() && !fits; ++it) {
+    if (*it > std::min(line.last, first - 1)) continue;
+    if (!most) most = *it;
+    const auto chain = line.chains.find(*it);
+    const bool follows = *it == first - 1 && (chain == line.chains.end() || chain->second == origin.chain_before);
+    const bool by_gap = *it < first - 1 && covered_by_gap(far, origin.journal, origin.stream, *it + 1, first - 1);
+    if (follows || by_gap) fits = *it;
+  }
+  if (!most)
     return violation("stream " + std::to_string(origin.stream) + " is in generation " +
                      std::to_string(origin.generation) + " from batch " + std::to_string(first) +
                      " on, which no sender began at or before that");
-  const Seq base = *std::prev(above);
+  const Seq base = fits.value_or(*most);
   const bool told = std::any_of(far.ledger.begin(), far.ledger.end(), [&](const LedgerEntry& e) {
     return e.kind == ledger_kind::kFork && e.journal == origin.journal && e.stream == origin.stream;
   });
@@ -302,7 +316,17 @@ void Oracle::check_batch(Line& line, const Origin& origin, Seq seq, ByteView can
   line.shift = shift;
 }
 
+void Oracle::note_gap_events(Far& far, const Origin& origin, ByteView canonical) {
+  EventKind kind{};
+  if (!read_head(canonical, &kind).ok() || kind != EventKind::kGap) return;
+  const auto gaps = read_gaps(canonical);
+  if (!gaps.ok()) return violation("a gap event in the far journal cannot be read");
+  for (const GapEvent& gap : *gaps) far.gap_events.push_back({origin.journal, gap.from, gap.to});
+}
+
 bool Oracle::covered_by_any_gap(const Far& far, const Fact& fact) const {
+  for (const Far::Event& e : far.gap_events)
+    if (e.journal == fact.journal && e.from <= fact.lsn && fact.lsn <= e.to) return true;
   return std::any_of(far.ledger.begin(), far.ledger.end(), [&](const LedgerEntry& e) {
     if (e.kind != ledger_kind::kGap || e.journal != fact.journal) return false;
     const auto line = far.lines.find({e.journal, e.stream});

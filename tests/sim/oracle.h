@@ -98,6 +98,7 @@ class Oracle {
   void check_record(Far& far, const Record& record);
   void check_place(Far& far, Line& line, const RecordMeta& meta, Seq first);
   void check_batch(Line& line, const Origin& origin, Seq seq, ByteView canonical, const Hash128& declared);
+  void note_gap_events(Far& far, const Origin& origin, ByteView canonical);
   void check_missing(const Far& far);
   bool covered_by_gap(const Far& far, const Id& journal, StreamId stream, Seq from, Seq to) const;
   bool covered_by_any_gap(const Far& far, const Fact& fact) const;

@@ -96,7 +96,9 @@ void draw_faults(SimRandom& random, Schedule& s) {
     fault.kind = kinds[random.below(kinds.size())];
     fault.at = between(random, 5 * kSecond, s.duration);
     // Mostly while something is on its way, or shortly after the fault before.
-    if (random.chance(2, 3)) {
+    if (!s.faults.empty() && random.chance(1, 4)) {
+      fault.at = s.faults.back().at + between(random, 0, 8 * kSecond);
+    } else if (random.chance(2, 3)) {
       fault.at = s.bursts[random.below(s.bursts.size())].at + between(random, 0, 200 * kMillisecond);
     } else if (!s.faults.empty() && random.chance(1, 2)) {
       fault.at = s.faults[random.below(s.faults.size())].at + between(random, 0, 30 * kSecond);

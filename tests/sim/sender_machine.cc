@@ -21,7 +21,8 @@ JournalOptions journal_options(const JournalSetup& setup) {
 // Lets the oracle see what the link holds for proven. Everything else goes straight through.
 class SenderMachine::WatchedStore final : public SenderStore {
  public:
-  WatchedStore(NearStore* inner, Site* site, const SenderSetup* setup) : inner_(inner), site_(site), setup_(setup) {}
+  WatchedStore(NearStore* inner, Site* site, const SenderSetup* setup, ProcessId process)
+      : inner_(inner), site_(site), setup_(setup), process_(process) {}
   Id sender_id() const override { return inner_->sender_id(); }
   Id journal_id() const override { return inner_->journal_id(); }
   std::uint64_t session() const override { return inner_->session(); }
@@ -40,7 +41,10 @@ class SenderMachine::WatchedStore final : public SenderStore {
   std::optional<MissingRange> missing(StreamId s, Seq from) const override { return inner_->missing(s, from); }
   bool gap_allowed(StreamId s) const override { return inner_->gap_allowed(s); }
   Status set_confirmed(StreamId s, Seq confirmed) override {
-    if (const auto stream = inner_->info(s); stream && confirmed > stream->confirmed)
+    const auto stream = inner_->info(s);
+    if (stream && confirmed > stream->confirmed && site_->device->true_answers(process_) == 0)
+      site_->oracle->violation("a position is confirmed on connections that have not brought one true answer");
+    if (stream && confirmed > stream->confirmed)
       site_->oracle->confirmed(setup_->number, stream->lsn_of(confirmed), setup_->link.ask != AskMode::kOff);
     return inner_->set_confirmed(s, confirmed);
   }
@@ -59,6 +63,7 @@ class SenderMachine::WatchedStore final : public SenderStore {
   NearStore* inner_;
   Site* site_;
   const SenderSetup* setup_;
+  ProcessId process_;
 };
 
 struct SenderMachine::Process {
@@ -83,6 +88,9 @@ Status SenderMachine::start() {
   if (!opened.ok()) return std::move(opened).error();
   p.journal = std::move(opened).value();
   say_recovered();
+  if (!p.journal->damaged().empty() && !site_->oracle->holding(setup_.number).rotted)
+    site_->oracle->violation("the sender's journal reports damage though no bit of its disk was flipped: " +
+                             p.journal->damaged().front().reason);
   site_->oracle->reopened(setup_.number, p.journal->id(), p.journal->first_lsn(), p.journal->head());
   tell_unreadable();
   NearStoreOptions options;
@@ -96,7 +104,7 @@ Status SenderMachine::start() {
     const auto stream = p.store->create_stream("live", p.journal->first_lsn());
     if (!stream.ok()) return stream.error();
   }
-  p.watched = std::make_unique<WatchedStore>(p.store.get(), site_, &setup_);
+  p.watched = std::make_unique<WatchedStore>(p.store.get(), site_, &setup_, process_);
   AirGapConnectorOptions connector{{"gatekeeper", 9780}, {}, setup_.link};
   p.connector = std::make_unique<AirGapConnector>(
       &p.loop, &clock_, &random_, p.watched.get(), connector, [this](const TxNotice& note) {
@@ -178,7 +186,7 @@ void SenderMachine::tell_unreadable() {
   site_->oracle->unreadable(setup_.number, ranges);
 }
 
-// ---- producers --------------------------------------------------------------------------------------------------------
+// ---- producers
 
 Batch SenderMachine::make_content(std::uint32_t largest) {
   const std::uint64_t number = ++made_;
@@ -259,7 +267,7 @@ void SenderMachine::produce_now() {
   });
 }
 
-// ---- retention --------------------------------------------------------------------------------------------------------
+// ---- retention
 
 void SenderMachine::trim() {
   tell_unreadable();
@@ -274,7 +282,7 @@ void SenderMachine::trim() {
   site_->oracle->released(setup_.number, run_->journal->first_lsn(), may_ask ? -1 : site_->queue->now() - window);
 }
 
-// ---- state ------------------------------------------------------------------------------------------------------------
+// ---- state
 
 std::optional<Id> SenderMachine::journal_id() const {
   if (!run_ || !run_->journal) return std::nullopt;
@@ -291,7 +299,7 @@ bool SenderMachine::quiet() const {
   return true;
 }
 
-// ---- the operator -----------------------------------------------------------------------------------------------------
+// ---- the operator
 
 // LINK.md: a fork at confirmed in all streams, session = max(session + 1, unix time in ms).
 void SenderMachine::adopt() {

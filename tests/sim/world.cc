@@ -10,6 +10,7 @@ namespace tidegate::sim {
 namespace {
 
 constexpr std::uint64_t kMostAtOnce = 20'000;    // events of one moment
+constexpr Nanos kMostWaiting = 1000 * kSecond;    // the longest answer timeout is 900 s
 constexpr std::uint64_t kMostEvents = 1'000'000;  // of one run
 
 }  // namespace
@@ -64,6 +65,7 @@ void World::run_until(Nanos time) {
 }
 
 void World::heal() {
+  device.check_waiting(kMostWaiting);
   say("---- the faults are over");
   device.faults = {};
   device.once = {};
@@ -143,9 +145,10 @@ SenderMachine& World::add_twin(SenderMachine& original, const Machine::Image& im
   return twin;
 }
 
-// ---- the operator -----------------------------------------------------------------------------------------------------
+// ---- the operator
 
 void World::operate() {
+  device.check_waiting(kMostWaiting);
   // A journal that cannot be opened any more is moved away, as its message says.
   const auto give_up = [this](Machine& machine) {
     if (machine.trouble().find("move it away") == std::string::npos) return;
