@@ -73,7 +73,7 @@ class Influxd {
     ASSERT_EQ(posix_spawn(&pid_, program.c_str(), &actions, nullptr, const_cast<char**>(arguments), environ),
               0);
     posix_spawn_file_actions_destroy(&actions);
-    for (int i = 0; i < 600 && query("SHOW DATABASES").empty(); ++i) ::usleep(50'000);
+    for (int i = 0; i < 600 && query("SHOW DATABASES").empty(); ++i) ::usleep(50'000);  // poll
     ASSERT_FALSE(query("SHOW DATABASES").empty()) << "influxd does not answer";
   }
   void kill() {
@@ -126,7 +126,7 @@ class InfluxdTest : public ::testing::Test {
     if (pipe_ == nullptr) start();
     const Nanos deadline = real_env().clock->now() + 60 * kSecond;
     while (pipe_->status().lag_lsns > 0 && real_env().clock->now() < deadline) {
-      if (pipe_->step().at > real_env().clock->now()) ::usleep(1000);
+      if (pipe_->step().at > real_env().clock->now()) ::usleep(1000);  // poll
     }
     ASSERT_EQ(pipe_->status().lag_lsns, 0u) << pipe_->status().message;
   }
@@ -228,7 +228,7 @@ TEST_F(InfluxdTest, AServerThatIsKilledAndComesBackHasEveryPointOnce) {
   server_->kill();
   for (int i = kBatches / 3; i < kBatches; ++i) source_.append(number_batch(1 + i * kRows, kRows));
   for (int i = 0; i < 3; ++i) {
-    if (pipe_->step().at > real_env().clock->now()) ::usleep(40'000);
+    if (pipe_->step().at > real_env().clock->now()) ::usleep(40'000);  // poll
   }
   EXPECT_GT(pipe_->status().counters.retries, 0u);
   EXPECT_EQ(pipe_->status().state, PipeState::kRunning);
