@@ -154,7 +154,8 @@ Status FarStore::store(const StoreBatches& request) {
   Hash128 chain = request.previous_chain;
   for (std::uint32_t i = 0; i < request.skip; ++i)
     chain = chain_next(chain, request.first_seq + i, request.hashes[i]);
-  if (chain != now.chain && !planted(Planted::kNoChainCheck)) return not_next(ErrorCode::kDiverged, request, now);
+  if (chain != now.chain && !planted(Planted::kNoChainCheck))
+    return not_next(ErrorCode::kDiverged, request, now);
   RecordMeta meta;
   meta.count = static_cast<std::uint32_t>(request.hashes.size() - request.skip);
   meta.skip = request.skip;
@@ -219,8 +220,8 @@ Status FarStore::tell(const FarGapNote& gap) {
   return ledger(ledger_kind::kGap, gap.journal, gap.stream, gap.from, gap.to, 1, std::move(text));
 }
 
-// A crash between the note of a fork or gap and its entry: the event is written behind both, so only those whose
-// event is owed can lack one.
+// A crash between the note of a fork or gap and its entry: the event is written behind both, so only those
+// whose event is owed can lack one.
 Status FarStore::tell_untold() {
   const std::vector<LedgerEntry> known = state_->ledger_recent();
   const auto told = [&](const char* kind, const auto& note, Seq from, Seq to) {

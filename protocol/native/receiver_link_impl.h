@@ -107,7 +107,7 @@ struct ReceiverLink::Stream {
   bool broken = false;  // a store failed: nothing more is given out before all have come back
   std::vector<Waiter> waiters;
   std::vector<WaitingHello> hellos;
-  std::map<Seq, Held> held;  // by first seq
+  std::map<Seq, Held> held;       // by first seq
   Connection::Part planted_part;  // of Planted::kPartSurvivesClose alone
 
   void forget_connection(ConnectionId c) {

@@ -252,8 +252,7 @@ TEST_F(SenderControl, ThreeSessionsWithoutAnAnswerCountAsRefusedAndTheReasonIsAs
   for (const SentFrame& frame : rig.sent) reasons += is_ask(frame, Predicate::kReason) ? 1 : 0;
   EXPECT_GT(reasons, 0);
   LinkNanos third = rig.all<BatchFrame>().at(2)->at;
-  for (const SentFrame& frame : rig.sent)
-    EXPECT_TRUE(!is_ask(frame, Predicate::kReason) || frame.at > third);
+  for (const SentFrame& frame : rig.sent) EXPECT_TRUE(!is_ask(frame, Predicate::kReason) || frame.at > third);
 }
 
 TEST_F(SenderControl, ARefusedFrameThatDivergedIsAForkAtTheLastCommonBatch) {

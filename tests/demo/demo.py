@@ -119,7 +119,8 @@ def run(options):
             result = compare_content(gw, acknowledged, target)
         print(f"\ndevice: {json.dumps(device.get('violations', device))[:300]}")
         print(f"written {figure(produced['values'])} values in {produced['elapsed']:.0f} s "
-              f"({figure(produced['values'] / produced['elapsed'])} values/s), {produced['retries']} requests repeated by the client")
+              f"({figure(produced['values'] / produced['elapsed'])} values/s), "
+              f"{produced['retries']} requests repeated by the client")
         if any(codes.values()):
             print(f"exit codes after SIGTERM: {codes}")
             return 1
