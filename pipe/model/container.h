@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Container: one or more consecutive batches encoded together: the payload of a journal record or of a batch frame.
+// Container: one or more consecutive batches encoded together: the payload of a journal record or of a batch
+// frame.
 //
-// Codec 0: list of bytes (count u32, then length u32 + canonical bytes each), little-endian. Codec 1: the same in one zstd
-// frame. Encoding belongs to the container, identity (the hash) to the batch. No state between calls; any thread.
+// Codec 0: list of bytes (count u32, then length u32 + canonical bytes each), little-endian. Codec 1: the
+// same in one zstd frame. Encoding belongs to the container, identity (the hash) to the batch. No state
+// between calls; any thread.
 #pragma once
 
 #include <vector>
@@ -24,12 +26,13 @@ struct Container {
 // `level`: zstd's, for Codec::kZstd.
 Result<Container> encode_container(Codec codec, const std::vector<ByteView>& batches, int level = 1);
 
-// The canonical bytes of each batch. Refuses before allocating: decoded_size > limit (kTooLarge), an unknown codec
-// (kUnsupported), sizes that do not add up to decoded_size, bytes left over (kMalformed).
+// The canonical bytes of each batch. Refuses before allocating: decoded_size > limit (kTooLarge), an unknown
+// codec (kUnsupported), sizes that do not add up to decoded_size, bytes left over (kMalformed).
 struct DecodedContainer {
-  Bytes storage;                  // views below point into it, or into the input for codec 0
+  Bytes storage;  // views below point into it, or into the input for codec 0
   std::vector<ByteView> batches;
 };
-Result<DecodedContainer> decode_container(std::uint8_t codec, std::uint32_t decoded_size, ByteView bytes, std::uint64_t limit);
+Result<DecodedContainer> decode_container(std::uint8_t codec, std::uint32_t decoded_size, ByteView bytes,
+                                          std::uint64_t limit);
 
 }  // namespace tidegate

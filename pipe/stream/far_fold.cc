@@ -92,7 +92,8 @@ void FarFold::apply(const FarForkNote& note, Lsn head) {
   stream.cuts.push_back({note.generation, note.base});
   const FarPosition before = stream.now;
   stream.now = {note.generation, note.base, note.base_chain, note.base, note.base_chain};
-  if (planted(Planted::kForkKeepsPosition)) stream.now.position = before.position, stream.now.chain = before.chain;
+  if (planted(Planted::kForkKeepsPosition))
+    stream.now.position = before.position, stream.now.chain = before.chain;
   stream.recent.drop_above(note.base);
   stream.kept.drop_above(note.base);
   std::erase_if(stream.gaps, [&](const FarGapNote& gap) { return gap.to > note.base; });

@@ -18,7 +18,8 @@ double seconds_now() {
 template <class T>
 T quantile(const std::vector<T>& sorted, double q) {
   if (sorted.empty()) return T{};
-  return sorted[std::min(sorted.size() - 1, static_cast<std::size_t>(q * static_cast<double>(sorted.size())))];
+  return sorted[std::min(sorted.size() - 1,
+                         static_cast<std::size_t>(q * static_cast<double>(sorted.size())))];
 }
 
 void add(Campaign& to, std::uint64_t number, Outcome outcome) {
@@ -43,7 +44,8 @@ std::string quoted(const std::string& text) {
 
 std::string row(const char* name, double p10, double p50, double p90, double most) {
   char line[160];
-  std::snprintf(line, sizeof(line), "  %-22s p10 %8.1f   median %8.1f   p90 %8.1f   most %8.1f\n", name, p10, p50, p90, most);
+  std::snprintf(line, sizeof(line), "  %-22s p10 %8.1f   median %8.1f   p90 %8.1f   most %8.1f\n", name, p10,
+                p50, p90, most);
   return line;
 }
 
@@ -80,15 +82,18 @@ Campaign run_campaign(const CampaignOptions& options) {
   std::sort(out.batches.begin(), out.batches.end());
   std::sort(out.faults.begin(), out.faults.end());
   std::sort(out.virtual_time.begin(), out.virtual_time.end());
-  std::sort(out.failures.begin(), out.failures.end(), [](const auto& a, const auto& b) { return a.number < b.number; });
+  std::sort(out.failures.begin(), out.failures.end(),
+            [](const auto& a, const auto& b) { return a.number < b.number; });
   return out;
 }
 
 std::string campaign_text(const Campaign& c) {
   char line[200];
-  std::snprintf(line, sizeof(line), "%llu schedules in %.1f s: %.0f per second; %.1f million events, %llu operator actions\n",
-                static_cast<unsigned long long>(c.schedules), c.seconds, static_cast<double>(c.schedules) / c.seconds,
-                static_cast<double>(c.events) / 1e6, static_cast<unsigned long long>(c.operator_actions));
+  std::snprintf(line, sizeof(line),
+                "%llu schedules in %.1f s: %.0f per second; %.1f million events, %llu operator actions\n",
+                static_cast<unsigned long long>(c.schedules), c.seconds,
+                static_cast<double>(c.schedules) / c.seconds, static_cast<double>(c.events) / 1e6,
+                static_cast<unsigned long long>(c.operator_actions));
   std::string out = line;
   out += "per schedule\n";
   out += row_of("batches acknowledged", c.batches, 1);
@@ -105,14 +110,17 @@ std::string campaign_text(const Campaign& c) {
 }
 
 std::string campaign_json(const CampaignOptions& options, const Campaign& c) {
-  std::string out = "{\"seed\":" + std::to_string(options.seed) + ",\"from\":" + std::to_string(options.from) +
-                    ",\"schedules\":" + std::to_string(c.schedules) + ",\"seconds\":" + std::to_string(c.seconds) +
-                    ",\"events\":" + std::to_string(c.events) +
+  std::string out = "{\"seed\":" + std::to_string(options.seed) +
+                    ",\"from\":" + std::to_string(options.from) +
+                    ",\"schedules\":" + std::to_string(c.schedules) +
+                    ",\"seconds\":" + std::to_string(c.seconds) + ",\"events\":" + std::to_string(c.events) +
                     ",\"median_batches\":" + std::to_string(quantile(c.batches, 0.5)) +
                     ",\"median_faults\":" + std::to_string(quantile(c.faults, 0.5)) +
-                    ",\"median_virtual_seconds\":" + std::to_string(quantile(c.virtual_time, 0.5) / kSecond) + ",\"hits\":{";
+                    ",\"median_virtual_seconds\":" + std::to_string(quantile(c.virtual_time, 0.5) / kSecond) +
+                    ",\"hits\":{";
   for (std::size_t i = 0; i < kFaultKinds; ++i)
-    out += (i == 0 ? "" : ",") + quoted(fault_name(static_cast<FaultKind>(i))) + ":" + std::to_string(c.hits[i]);
+    out +=
+        (i == 0 ? "" : ",") + quoted(fault_name(static_cast<FaultKind>(i))) + ":" + std::to_string(c.hits[i]);
   out += "},\"violations\":[";
   for (std::size_t i = 0; i < c.failures.size(); ++i)
     out += (i == 0 ? "{\"schedule\":" : ",{\"schedule\":") + std::to_string(c.failures[i].number) +
@@ -134,7 +142,9 @@ constexpr PlantedText kPlanted[] = {
 };
 }  // namespace
 
-const char* planted_name(Planted bug) { return kPlanted[static_cast<std::size_t>(bug)].name + 1; }
+const char* planted_name(Planted bug) {
+  return kPlanted[static_cast<std::size_t>(bug)].name + 1;
+}
 
 std::optional<Planted> planted_by_name(const std::string& name) {
   for (std::size_t i = 0; i < std::size(kPlanted); ++i)

@@ -15,10 +15,10 @@ namespace tidegate::sim {
 struct CampaignOptions {
   std::uint64_t schedules = 1000;
   std::uint64_t seed = 1;
-  std::uint64_t from = 0;            // number of the first schedule
+  std::uint64_t from = 0;  // number of the first schedule
   unsigned jobs = 1;
-  std::uint64_t stop_after = 20;     // violations
-  double seconds = 0;                // of real time; 0: no limit
+  std::uint64_t stop_after = 20;  // violations
+  double seconds = 0;             // of real time; 0: no limit
 };
 
 struct Campaign {

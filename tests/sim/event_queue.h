@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Virtual time: one queue of events for all simulated machines, processes and the device between them.
 //
-// Every event belongs to a process; when the process dies its events go with it, so nothing reaches dead objects. Events of
-// one moment run in the order in which they were made: a run is a function of its seed alone. One thread.
+// Every event belongs to a process; when the process dies its events go with it, so nothing reaches dead
+// objects. Events of one moment run in the order in which they were made: a run is a function of its seed
+// alone. One thread.
 #pragma once
 
 #include <cstdint>
@@ -28,11 +29,13 @@ class EventQueue {
 
   // Returns an id for cancel(), never 0. A moment in the past means now.
   std::uint64_t at(Nanos when, ProcessId process, Task task);
-  std::uint64_t after(Nanos delay, ProcessId process, Task task) { return at(now_ + delay, process, std::move(task)); }
+  std::uint64_t after(Nanos delay, ProcessId process, Task task) {
+    return at(now_ + delay, process, std::move(task));
+  }
   void cancel(std::uint64_t id);
 
-  // Runs the next event when it is due by `end`; false when there is none (the time is then `end`). What a task throws
-  // goes through; running() then says whose task it was.
+  // Runs the next event when it is due by `end`; false when there is none (the time is then `end`). What a
+  // task throws goes through; running() then says whose task it was.
   bool run_next(Nanos end);
   // Calls `task` now on behalf of a process.
   template <class F>

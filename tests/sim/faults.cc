@@ -34,9 +34,15 @@ Nanos some_while(SimRandom& random) {
 
 }  // namespace
 
-const char* fault_name(FaultKind kind) { return kKinds[static_cast<std::size_t>(kind)].name + 1; }
-const char* fault_text(FaultKind kind) { return kKinds[static_cast<std::size_t>(kind)].text; }
-std::uint32_t fault_weight(FaultKind kind) { return kKinds[static_cast<std::size_t>(kind)].weight; }
+const char* fault_name(FaultKind kind) {
+  return kKinds[static_cast<std::size_t>(kind)].name + 1;
+}
+const char* fault_text(FaultKind kind) {
+  return kKinds[static_cast<std::size_t>(kind)].text;
+}
+std::uint32_t fault_weight(FaultKind kind) {
+  return kKinds[static_cast<std::size_t>(kind)].weight;
+}
 
 SenderMachine* FaultInjector::some_sender(SimRandom& random) {
   std::vector<SenderMachine*> there;
@@ -60,9 +66,10 @@ bool FaultInjector::inject(FaultKind kind, SimRandom& random) {
 }
 
 template <class T>
-void FaultInjector::for_a_while(T DeviceFaults::*flag, T value, T after, SimRandom& random) {
+void FaultInjector::for_a_while(T DeviceFaults::* flag, T value, T after, SimRandom& random) {
   world_->device.faults.*flag = value;
-  world_->at(world_->queue.now() + some_while(random), [w = world_, flag, after] { w->device.faults.*flag = after; });
+  world_->at(world_->queue.now() + some_while(random),
+             [w = world_, flag, after] { w->device.faults.*flag = after; });
 }
 
 bool FaultInjector::at_device(FaultKind kind, SimRandom& random) {

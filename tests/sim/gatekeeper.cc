@@ -20,10 +20,10 @@ struct Gatekeeper::End {
 
 struct Gatekeeper::Tunnel {
   std::uint64_t number = 0;
-  EndPtr inner, outer;      // outer: nothing while the device only buffers
-  bool inner_open = true;   // as the device sees it
+  EndPtr inner, outer;     // outer: nothing while the device only buffers
+  bool inner_open = true;  // as the device sees it
   bool outer_open = false;
-  Nanos last_forward = 0;   // when the last piece on its way will have arrived
+  Nanos last_forward = 0;          // when the last piece on its way will have arrived
   std::uint64_t frames = 0;        // written by the sender
   std::uint64_t answers = 0;       // that have reached it
   std::uint64_t true_answers = 0;  // ... as the receiver gave them
@@ -73,17 +73,20 @@ class Gatekeeper::ServerHandle final : public Listener {
 
 Gatekeeper::Gatekeeper(EventQueue* queue, std::uint64_t seed, Violation violation)
     : queue_(queue), random_(seed), violation_(std::move(violation)) {}
-Gatekeeper::~Gatekeeper() { *alive_ = false; }
+Gatekeeper::~Gatekeeper() {
+  *alive_ = false;
+}
 
 // ---- opening
 
-std::unique_ptr<Listener> Gatekeeper::listen(ProcessId process, const Endpoint&, const ConnectionOptions& options,
-                                             Loop::Accept accept) {
+std::unique_ptr<Listener> Gatekeeper::listen(ProcessId process, const Endpoint&,
+                                             const ConnectionOptions& options, Loop::Accept accept) {
   server_ = std::make_shared<Server>(Server{process, options, std::move(accept)});
   return std::make_unique<ServerHandle>(this, server_);
 }
 
-std::unique_ptr<Connection> Gatekeeper::connect(ProcessId process, const ConnectionOptions&, ConnectionHandler* handler) {
+std::unique_ptr<Connection> Gatekeeper::connect(ProcessId process, const ConnectionOptions&,
+                                                ConnectionHandler* handler) {
   auto tunnel = std::make_shared<Tunnel>();
   tunnel->number = next_number_++;
   tunnel->inner = std::make_shared<End>();
@@ -131,7 +134,8 @@ bool Gatekeeper::open_outer(const TunnelPtr& tunnel) {
   const auto end = std::make_shared<End>();
   end->process = server->process;
   end->tunnel = tunnel;
-  queue_->run_as(server->process, [&] { end->handler = server->accept(std::make_unique<Socket>(this, end)); });
+  queue_->run_as(server->process,
+                 [&] { end->handler = server->accept(std::make_unique<Socket>(this, end)); });
   if (end->handler == nullptr) end->open = false;
   if (!end->open) return true;  // taken and closed at once: the close is on its way
   tunnel->outer = end;
@@ -172,7 +176,8 @@ void Gatekeeper::write_forward(const EndPtr& from, Bytes bytes) {
 
 void Gatekeeper::write_reverse(const EndPtr& from, Bytes bytes) {
   if (bytes.size() != 1) violation_("R1: " + std::to_string(bytes.size()) + " bytes in one answer");
-  if (from->unacknowledged != 0) violation_("R1: an answer is written before TCP has acknowledged the one before");
+  if (from->unacknowledged != 0)
+    violation_("R1: an answer is written before TCP has acknowledged the one before");
   if (bytes[0] != 0x00 && bytes[0] != 0xFF) violation_("an answer that is neither 00 nor FF");
   ++from->unacknowledged;
   queue_->after(timing.delay, kWorld, [this, from, byte = bytes[0]] {
@@ -185,7 +190,8 @@ void Gatekeeper::damage(Bytes& bytes) {
     --once.lose_bytes;
     const std::size_t at = random_.below(bytes.size());
     const std::size_t count = std::min<std::size_t>(bytes.size() - at, 1 + random_.below(bytes.size()));
-    bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.begin() + static_cast<std::ptrdiff_t>(at + count));
+    bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                bytes.begin() + static_cast<std::ptrdiff_t>(at + count));
     say("loses " + std::to_string(count) + " bytes of a frame");
   }
   if (once.flip_bits > 0 && !bytes.empty()) {
@@ -197,7 +203,8 @@ void Gatekeeper::damage(Bytes& bytes) {
 
 void Gatekeeper::forward(const TunnelPtr& tunnel, Bytes bytes) {
   if (faults.down || !tunnel->inner_open) return;
-  if (faults.answers_itself) queue_->after(timing.delay, kWorld, [this, tunnel] { give_answer(tunnel, 0x00); });
+  if (faults.answers_itself)
+    queue_->after(timing.delay, kWorld, [this, tunnel] { give_answer(tunnel, 0x00); });
   if (faults.stalls) return;
   if (faults.frame_limit != 0 && bytes.size() > faults.frame_limit) {
     say("cuts a frame of " + std::to_string(bytes.size()) + " bytes: above its limit");
@@ -257,7 +264,8 @@ void Gatekeeper::reverse(const TunnelPtr& tunnel, const EndPtr& from, std::uint8
   if (once.duplicate_answers > 0) {
     --once.duplicate_answers;
     say("doubles an answer");
-    queue_->after(random_.below(3) * kMillisecond, kWorld, [this, tunnel, byte] { give_answer(tunnel, byte); });
+    queue_->after(random_.below(3) * kMillisecond, kWorld,
+                  [this, tunnel, byte] { give_answer(tunnel, byte); });
   }
   give_answer(tunnel, byte);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The device between the zones, as a model: tunnels between inner connections (of senders) and outer ones (of the receiver),
-// transparent by default, and everything that such a device has been seen or is feared to do.
+// The device between the zones, as a model: tunnels between inner connections (of senders) and outer ones (of
+// the receiver), transparent by default, and everything that such a device has been seen or is feared to do.
 //
-// What a socket does is as over TCP: bytes in order, a close behind them, a reset that may overtake them; the machine that
-// loses power says nothing any more. A violation of the one-byte rule is told to the oracle.
+// What a socket does is as over TCP: bytes in order, a close behind them, a reset that may overtake them; the
+// machine that loses power says nothing any more. A violation of the one-byte rule is told to the oracle.
 #pragma once
 
 #include <deque>
@@ -20,23 +20,23 @@
 namespace tidegate::sim {
 
 struct DeviceTiming {
-  Nanos delay = 2 * kMillisecond;             // one way, half before and half behind the device
-  std::uint64_t rate = 10'000'000;            // bytes per second, all inner connections together
-  Nanos dead_peer = 60 * kSecond;             // until writing to a machine without power is noticed
+  Nanos delay = 2 * kMillisecond;   // one way, half before and half behind the device
+  std::uint64_t rate = 10'000'000;  // bytes per second, all inner connections together
+  Nanos dead_peer = 60 * kSecond;   // until writing to a machine without power is noticed
 };
 
 // What the device does wrong at the moment. All off: transparent.
 struct DeviceFaults {
-  bool down = false;            // nothing connects, nothing passes
-  bool inverted = false;        // 00 <-> FF
-  int stuck = -1;               // every answer becomes this value
-  bool answers_itself = false;  // `ok` to every piece of a frame; real answers vanish
-  bool buffers = false;         // takes connections and bytes while the receiver is down, and swallows them
-  bool pools = false;           // outer connections stay open and are used again
-  bool hides_closes = false;    // a close on one side is not shown on the other
-  bool reset_overtakes = false; // a close of the receiver overtakes its answers
-  bool stalls = false;          // takes bytes and lets none through
-  std::size_t frame_limit = 0;  // a larger frame cuts the connection; 0: none
+  bool down = false;             // nothing connects, nothing passes
+  bool inverted = false;         // 00 <-> FF
+  int stuck = -1;                // every answer becomes this value
+  bool answers_itself = false;   // `ok` to every piece of a frame; real answers vanish
+  bool buffers = false;          // takes connections and bytes while the receiver is down, and swallows them
+  bool pools = false;            // outer connections stay open and are used again
+  bool hides_closes = false;     // a close on one side is not shown on the other
+  bool reset_overtakes = false;  // a close of the receiver overtakes its answers
+  bool stalls = false;           // takes bytes and lets none through
+  std::size_t frame_limit = 0;   // a larger frame cuts the connection; 0: none
 };
 
 // One-shot faults: how many of the next things they hit.
@@ -80,10 +80,12 @@ class Gatekeeper {
   class Socket;
   struct Server;
   class ServerHandle;
-  std::unique_ptr<Connection> connect(ProcessId process, const ConnectionOptions& options, ConnectionHandler* handler);
+  std::unique_ptr<Connection> connect(ProcessId process, const ConnectionOptions& options,
+                                      ConnectionHandler* handler);
   std::unique_ptr<Listener> listen(ProcessId process, const Endpoint& at, const ConnectionOptions& options,
                                    Loop::Accept accept);
-  // The process is dead: its sockets are closed by its kernel (FIN or RST), or, without power, say nothing any more.
+  // The process is dead: its sockets are closed by its kernel (FIN or RST), or, without power, say nothing
+  // any more.
   void process_died(ProcessId process, bool silent);
 
  private:

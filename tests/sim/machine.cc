@@ -66,7 +66,9 @@ void Machine::crash_at_effect(std::uint64_t n, Nanos down) {
   down_after_crash_ = down;
 }
 
-void Machine::on_sim_crash() { die(random_.chance(1, 3), down_after_crash_); }
+void Machine::on_sim_crash() {
+  die(random_.chance(1, 3), down_after_crash_);
+}
 
 void Machine::restart_soon(const std::string& why) {
   site_->say(name_ + ": stops to be started again: " + why);
@@ -132,7 +134,10 @@ bool Machine::rot() {
     const auto newest = files_.open(journal()->segments().back().path, OpenMode::kReadWrite);
     marked = marked && newest.ok() && (*newest)->sync().ok();
   });
-  if (!marked) return false;
+  if (!marked) {  // a planned disk error hit this sync, of which the process knows nothing
+    power_cut(5 * kSecond);
+    return false;
+  }
   const auto segments = journal()->segments();
   const SegmentInfo& segment = segments[random_.below(segments.size())];
   if (segment.bytes < 512) return false;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The simulated machines: a disk that survives, and a process of production code that does not.
 //
-// A machine boots, crashes (process or power), and boots again by itself some seconds later. What its producers are told
-// and what happens to its disk goes to the oracle.
+// A machine boots, crashes (process or power), and boots again by itself some seconds later. What its
+// producers are told and what happens to its disk goes to the oracle.
 #pragma once
 
 #include <memory>
@@ -44,7 +44,7 @@ class Machine {
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
-  void boot();                  // now
+  void boot();  // now
   void boot_after(Nanos delay);
   bool up() const { return process_ != kWorld; }
   ProcessId process() const { return process_; }
@@ -78,8 +78,8 @@ class Machine {
   bool rot();
 
  protected:
-  virtual Status start() = 0;   // builds the process; running as it
-  virtual void destroy() = 0;   // of the process's objects; every file handle is dead already
+  virtual Status start() = 0;  // builds the process; running as it
+  virtual void destroy() = 0;  // of the process's objects; every file handle is dead already
   virtual Journal* journal() const = 0;
   virtual void rolled_back(const Image& image) = 0;
   virtual void replaced() = 0;

@@ -5,4 +5,6 @@
 
 #include "tests/sim/campaign.h"
 
-int main(int argc, char** argv) { return tidegate::sim::sim_main(argc, argv); }
+int main(int argc, char** argv) {
+  return tidegate::sim::sim_main(argc, argv);
+}

@@ -25,8 +25,8 @@ std::string Oracle::name(const Fact& fact) {
 void Oracle::appended(int machine, const Id& journal, Lsn lsn, const Hash128& hash) {
   Holding& m = machines_[machine];
   if (lsn != m.facts.size() + 1)
-    return violation("the journal gave LSN " + std::to_string(lsn) + " where " + std::to_string(m.facts.size() + 1) +
-                     " was due");
+    return violation("the journal gave LSN " + std::to_string(lsn) + " where " +
+                     std::to_string(m.facts.size() + 1) + " was due");
   const auto index = static_cast<std::uint32_t>(facts_.size());
   Fact fact;
   fact.hash = hash;
@@ -70,7 +70,8 @@ void Oracle::reopened(int machine, const Id& journal, Lsn first, Lsn head) {
     violation("the sender's journal holds batches up to " + std::to_string(head) + ", but only " +
               std::to_string(m.facts.size()) + " were ever given to it");
   if (first < m.first && !m.rotted)  // the note that let it go may be what the flipped bit hit
-    violation("the sender's journal begins at " + std::to_string(first) + " again, after " + std::to_string(m.first));
+    violation("the sender's journal begins at " + std::to_string(first) + " again, after " +
+              std::to_string(m.first));
 }
 
 void Oracle::released(int machine, Lsn first, Nanos allowed_unproven) {
@@ -106,8 +107,8 @@ void Oracle::forked(const Id& journal, StreamId stream, std::uint32_t generation
   bases_[{journal, stream, generation}].insert(base);
 }
 
-// Behind damage the chain is taken up again at the next mark (doc/stream_state.md): what stands between may be declared
-// with it. Anything else that is declared must have been let go before.
+// Behind damage the chain is taken up again at the next mark (doc/stream_state.md): what stands between may
+// be declared with it. Anything else that is declared must have been let go before.
 void Oracle::gap_declared(int machine, Lsn first, Lsn last) {
   Holding& m = machines_[machine];
   if (!m.rotted) return;
@@ -128,7 +129,8 @@ void Oracle::confirmed(int machine, Lsn up_to, bool may_ask) {
     const Fact& fact = facts_[m.facts[lsn - 1]];
     // A proof that was answered just before the far disk was taken away may arrive after it.
     const bool late = far_lost_at_ >= 0 && queue_->now() - far_lost_at_ < 60 * kSecond;
-    if (fact.far_at >= 0 && (late || fact.far_at > far_lost_at_)) break;  // what is before it was looked at then
+    if (fact.far_at >= 0 && (late || fact.far_at > far_lost_at_))
+      break;  // what is before it was looked at then
     if (fact.lost_by_rot || m.rotted) continue;
     violation(name(fact) + " counts as confirmed at the sender but was never durable in the far journal");
     break;
@@ -155,7 +157,9 @@ void Oracle::far_trimmed(const Hash128& hash) {
   if (const auto it = by_hash_.find(hash); it != by_hash_.end()) facts_[it->second].delivered = true;
 }
 
-void Oracle::far_damage(Lsn first, Lsn last) { far_damaged_ += last - first + 1; }
+void Oracle::far_damage(Lsn first, Lsn last) {
+  far_damaged_ += last - first + 1;
+}
 
 struct Oracle::Far {
   std::map<std::pair<Id, StreamId>, Line> lines;
@@ -175,7 +179,8 @@ struct Oracle::Far {
 bool Oracle::covered_by_gap(const Far& far, const Id& journal, StreamId stream, Seq from, Seq to) const {
   for (Seq n = from; n <= to; ++n) {
     const bool covered = std::any_of(far.ledger.begin(), far.ledger.end(), [&](const LedgerEntry& e) {
-      return e.kind == ledger_kind::kGap && e.journal == journal && e.stream == stream && e.from <= n && n <= e.to;
+      return e.kind == ledger_kind::kGap && e.journal == journal && e.stream == stream && e.from <= n &&
+             n <= e.to;
     });
     if (!covered) return false;
   }
@@ -198,8 +203,8 @@ void Oracle::check_far(const Journal& journal, const StreamState& state, const s
   far.next = journal.first_lsn();
   if (!far.damaged.empty() && !far_rotted_)
     violation("the far journal reports damage at " + std::to_string(far.damaged.front().first) + ".." +
-              std::to_string(far.damaged.front().last) + " though no bit of its disk was flipped: " +
-              far.damaged.front().reason);
+              std::to_string(far.damaged.front().last) +
+              " though no bit of its disk was flipped: " + far.damaged.front().reason);
   Journal::Reader reader = journal.reader(journal.first_lsn());
   for (;;) {
     auto record = reader.next();
@@ -224,7 +229,8 @@ void Oracle::check_far(const Journal& journal, const StreamState& state, const s
 void Oracle::check_record(Far& far, const Record& record) {
   const RecordMeta& meta = record.meta;
   if (meta.first_lsn != far.next)
-    violation("the far journal's LSN " + std::to_string(meta.first_lsn) + " follows " + std::to_string(far.next - 1));
+    violation("the far journal's LSN " + std::to_string(meta.first_lsn) + " follows " +
+              std::to_string(far.next - 1));
   far.next = meta.last_lsn() + 1;
   if (!meta.origin) return violation("a record of the far journal has no origin");
   const Origin& origin = *meta.origin;
@@ -254,8 +260,10 @@ void Oracle::begin_generation(Far& far, Line& line, const Origin& origin, Seq fi
     if (*it > std::min(line.last, first - 1)) continue;
     if (!most) most = *it;
     const auto chain = line.chains.find(*it);
-    const bool follows = *it == first - 1 && (chain == line.chains.end() || chain->second == origin.chain_before);
-    const bool by_gap = *it < first - 1 && covered_by_gap(far, origin.journal, origin.stream, *it + 1, first - 1);
+    const bool follows =
+        *it == first - 1 && (chain == line.chains.end() || chain->second == origin.chain_before);
+    const bool by_gap =
+        *it < first - 1 && covered_by_gap(far, origin.journal, origin.stream, *it + 1, first - 1);
     if (follows || by_gap) fits = *it;
   }
   if (!most)
@@ -268,18 +276,20 @@ void Oracle::begin_generation(Far& far, Line& line, const Origin& origin, Seq fi
   });
   if (!told)
     violation("stream " + std::to_string(origin.stream) + " goes on in generation " +
-              std::to_string(origin.generation) + " at " + std::to_string(base) + " and no fork is in the ledger");
+              std::to_string(origin.generation) + " at " + std::to_string(base) +
+              " and no fork is in the ledger");
   line.generation = origin.generation;
   line.last = base;
   line.chains.erase(line.chains.upper_bound(base), line.chains.end());
 }
 
-// Order: every number of a generation once, in a row but for declared gaps, each record chained to the one before.
+// Order: every number of a generation once, in a row but for declared gaps, each record chained to the one
+// before.
 void Oracle::check_place(Far& far, Line& line, const RecordMeta& meta, Seq first) {
   const Origin& origin = *meta.origin;
   const std::string where = "stream " + std::to_string(origin.stream) + " of journal " +
-                            origin.journal.hex().substr(0, 8) + ", generation " + std::to_string(origin.generation) +
-                            ", batch " + std::to_string(first);
+                            origin.journal.hex().substr(0, 8) + ", generation " +
+                            std::to_string(origin.generation) + ", batch " + std::to_string(first);
   const bool begins = !line.any;
   if (!begins && origin.generation < line.generation)
     violation(where + ": an older generation stands behind generation " + std::to_string(line.generation));
@@ -288,7 +298,8 @@ void Oracle::check_place(Far& far, Line& line, const RecordMeta& meta, Seq first
   line.generation = origin.generation;
   const Seq due = line.last + 1;
   if (!begins && first < due)
-    violation(where + " stands a second time in the far journal, or out of order; " + std::to_string(due) + " was due");
+    violation(where + " stands a second time in the far journal, or out of order; " + std::to_string(due) +
+              " was due");
   const bool unknown_before = begins && (far.trimmed || far_rotted_);
   if (first > due && !unknown_before && !covered_by_gap(far, origin.journal, origin.stream, due, first - 1))
     violation(where + ": " + std::to_string(due) + ".." + std::to_string(first - 1) +
@@ -300,10 +311,11 @@ void Oracle::check_place(Far& far, Line& line, const RecordMeta& meta, Seq first
     violation(where + ": does not begin at chain(0)");
 }
 
-void Oracle::check_batch(Line& line, const Origin& origin, Seq seq, ByteView canonical, const Hash128& declared) {
+void Oracle::check_batch(Line& line, const Origin& origin, Seq seq, ByteView canonical,
+                         const Hash128& declared) {
   const Hash128 hash = xxh3_128(canonical);
-  const std::string where = "stream " + std::to_string(origin.stream) + " batch " + std::to_string(seq) +
-                            " in the far journal";
+  const std::string where =
+      "stream " + std::to_string(origin.stream) + " batch " + std::to_string(seq) + " in the far journal";
   if (hash != declared) return violation(where + " does not have the content that its record declares");
   const auto it = by_hash_.find(hash);
   if (it == by_hash_.end()) return violation(where + " was never given to a sender");
@@ -351,6 +363,8 @@ void Oracle::check_missing(const Far& far) {
       continue;
     }
     if (!fact.acknowledged) continue;
+    // A gap is final: what was let go and declared stays declared, also when an old disk brings it back.
+    if (fact.held_by != 0 && fact.released_at >= 0 && covered_by_any_gap(far, fact)) continue;
     if (fact.held_by != 0) {
       violation(name(fact) + " was acknowledged, its sender still has it, and it is not in the far journal");
       continue;

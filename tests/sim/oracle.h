@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The oracle: what a run must be able to show, from its own record of what was acknowledged. It stands outside the code
-// under test: it hears what producers were told, what was released, which disks were taken away; it never asks the link.
+// The oracle: what a run must be able to show, from its own record of what was acknowledged. It stands
+// outside the code under test: it hears what producers were told, what was released, which disks were taken
+// away; it never asks the link.
 //
 // A batch is known by its content; every batch that the simulator makes is unique.
 #pragma once
@@ -30,7 +31,8 @@ class Oracle {
   Lsn head(int machine) { return machines_[machine].facts.size(); }
   // The process is up again: the journal says it holds first..head.
   void reopened(int machine, const Id& journal, Lsn first, Lsn head);
-  // Everything below `first` was let go. `allowed_unproven`: acknowledged before this moment it may go without proof.
+  // Everything below `first` was let go. `allowed_unproven`: acknowledged before this moment it may go
+  // without proof.
   void released(int machine, Lsn first, Nanos allowed_unproven);
   // A bit of the disk was flipped: batches there may be lost, when that is declared.
   void rotted(int machine) { machines_[machine].rotted = true; }
@@ -56,9 +58,9 @@ class Oracle {
 
   // ---- and at the receiver
   void far_synced(const Hash128& hash);
-  void far_trimmed(const Hash128& hash);  // it was given to the sinks before
+  void far_trimmed(const Hash128& hash);             // it was given to the sinks before
   void far_lost() { far_lost_at_ = queue_->now(); }  // its disk was rolled back or replaced
-  void far_damage(Lsn first, Lsn last);  // a sink was told that these cannot be read
+  void far_damage(Lsn first, Lsn last);              // a sink was told that these cannot be read
   void far_rotted() { far_rotted_ = true; }
 
   // Reads the far journal, which was opened again, and compares. `live`: journals whose sender still runs.

@@ -28,7 +28,8 @@ class ReceiverMachine::GroupCommitter final : public Committer {
     Status appended = owner_->store()->append(request);
     if (!appended.ok() && owner_->site_->trace)
       owner_->site_->say(owner_->name_ + ": cannot append: " + appended.error().text());
-    if (!appended.ok() && appended.error().code == ErrorCode::kPoisoned) owner_->restart_soon("the journal is poisoned");
+    if (!appended.ok() && appended.error().code == ErrorCode::kPoisoned)
+      owner_->restart_soon("the journal is poisoned");
     waiting_.push_back({std::move(request), std::move(appended), std::move(done)});
     if (planned_) return;
     planned_ = true;
@@ -49,7 +50,8 @@ class ReceiverMachine::GroupCommitter final : public Committer {
     if (!synced.ok()) owner_->restart_soon(synced.error().text());
     if (synced.ok()) owner_->synced_to_ = owner_->journal()->durable_lsn();
     for (const Waiting& w : group)
-      if (const auto* batches = std::get_if<StoreBatches>(&w.request); batches && w.appended.ok() && synced.ok())
+      if (const auto* batches = std::get_if<StoreBatches>(&w.request);
+          batches && w.appended.ok() && synced.ok())
         for (std::size_t i = batches->skip; i < batches->hashes.size(); ++i)
           owner_->site_->oracle->far_synced(batches->hashes[i]);
     for (Waiting& w : group) w.done(w.appended.ok() ? synced : w.appended);
@@ -117,8 +119,12 @@ void ReceiverMachine::tell_read_back() {
   synced_to_ = run_->journal->durable_lsn();
 }
 
-void ReceiverMachine::destroy() { run_.reset(); }
-Journal* ReceiverMachine::journal() const { return run_ ? run_->journal.get() : nullptr; }
+void ReceiverMachine::destroy() {
+  run_.reset();
+}
+Journal* ReceiverMachine::journal() const {
+  return run_ ? run_->journal.get() : nullptr;
+}
 void ReceiverMachine::rolled_back(const Image&) {
   synced_to_ = 0;
   site_->oracle->far_lost();
@@ -127,7 +133,9 @@ void ReceiverMachine::replaced() {
   synced_to_ = 0;
   site_->oracle->far_lost();
 }
-FarStore* ReceiverMachine::store() { return run_ ? run_->store.get() : nullptr; }
+FarStore* ReceiverMachine::store() {
+  return run_ ? run_->store.get() : nullptr;
+}
 
 // The sinks get everything that is durable, then what they have may go.
 void ReceiverMachine::trim() {
@@ -137,10 +145,13 @@ void ReceiverMachine::trim() {
   Status status = journal.append_note(static_cast<std::uint8_t>(PipePositionNote::kType), encode_note(note));
   if (status.ok()) status = run_->store->sync();
   if (status.ok())
-    if (const auto up_to = run_->store->releasable_lsn(clock_.wall_micros()); up_to.ok()) give_to_sinks(*up_to);
+    if (const auto up_to = run_->store->releasable_lsn(clock_.wall_micros()); up_to.ok())
+      give_to_sinks(*up_to);
   if (status.ok())
-    if (const auto freed = run_->store->apply_retention(clock_.wall_micros()); !freed.ok()) status = freed.error();
-  if (status.ok() || status.error().code == ErrorCode::kNoSpace || status.error().code == ErrorCode::kDamaged) return;
+    if (const auto freed = run_->store->apply_retention(clock_.wall_micros()); !freed.ok())
+      status = freed.error();
+  if (status.ok() || status.error().code == ErrorCode::kNoSpace || status.error().code == ErrorCode::kDamaged)
+    return;
   restart_soon(status.error().text());
 }
 
@@ -164,7 +175,8 @@ void ReceiverMachine::approve(const Id& sender, const Id& journal) {
   if (!up()) return;
   site_->say(name_ + ": the operator accepts journal " + journal.hex().substr(0, 8));
   site_->queue->run_as(process_, [&] {
-    if (const Status done = run_->store->approve(sender, journal); !done.ok()) restart_soon(done.error().text());
+    if (const Status done = run_->store->approve(sender, journal); !done.ok())
+      restart_soon(done.error().text());
   });
 }
 

@@ -34,8 +34,9 @@ SenderLinkOptions draw_link(SimRandom& random) {
   out.lanes = one_of<std::uint8_t>(random, {1, 1, 1, 2, 3, 4});
   out.window = one_of<std::uint32_t>(random, {1, 1, 1, 2});
   out.wire_limit = one_of<std::size_t>(random, {1500, 4000, 20'000});
-  out.ask = one_of<AskMode>(random, {AskMode::kOwnPosition, AskMode::kOwnPosition, AskMode::kOwnPosition,
-                                     AskMode::kOwnPosition, AskMode::kOwnPosition, AskMode::kDiagnostics, AskMode::kOff});
+  out.ask = one_of<AskMode>(
+      random, {AskMode::kOwnPosition, AskMode::kOwnPosition, AskMode::kOwnPosition, AskMode::kOwnPosition,
+               AskMode::kOwnPosition, AskMode::kDiagnostics, AskMode::kOff});
   out.codecs = kCodecsKnown;
   return out;
 }
@@ -105,7 +106,8 @@ void draw_faults(SimRandom& random, Schedule& s) {
     }
     s.faults.push_back(fault);
   }
-  for (std::uint64_t n = 2 + random.below(3); n > 0; --n) s.images.push_back(between(random, 3 * kSecond, s.duration * 3 / 4));
+  for (std::uint64_t n = 2 + random.below(3); n > 0; --n)
+    s.images.push_back(between(random, 3 * kSecond, s.duration * 3 / 4));
 }
 
 }  // namespace
@@ -140,7 +142,8 @@ Outcome run_schedule(std::uint64_t seed, std::function<void(const std::string&)>
   for (const Schedule::Fault& fault : s.faults)
     world.at(fault.at, [&, fault] { injector.inject(fault.kind, random); });
   for (const Nanos at : s.images) world.at(at, [&injector] { injector.take_images(); });
-  for (Nanos at = 600 * kSecond; at < s.duration; at += 600 * kSecond) world.at(at, [&world] { world.operate(); });
+  for (Nanos at = 600 * kSecond; at < s.duration; at += 600 * kSecond)
+    world.at(at, [&world] { world.operate(); });
   world.run_until(s.duration);
   world.finish();
   Outcome out;

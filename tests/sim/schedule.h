@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A schedule: a plant, what its producers give and what goes wrong when, all drawn from one seed. Few kinds of faults are
-// drawn, each many times: two that are harmless alone may not be harmless together.
+// A schedule: a plant, what its producers give and what goes wrong when, all drawn from one seed. Few kinds
+// of faults are drawn, each many times: two that are harmless alone may not be harmless together.
 #pragma once
 
 #include <array>

@@ -38,12 +38,15 @@ class SenderMachine::WatchedStore final : public SenderStore {
   Result<OutgoingBatches> load(StreamId s, Seq from, Seq last, std::size_t max) override {
     return inner_->load(s, from, last, max);
   }
-  std::optional<MissingRange> missing(StreamId s, Seq from) const override { return inner_->missing(s, from); }
+  std::optional<MissingRange> missing(StreamId s, Seq from) const override {
+    return inner_->missing(s, from);
+  }
   bool gap_allowed(StreamId s) const override { return inner_->gap_allowed(s); }
   Status set_confirmed(StreamId s, Seq confirmed) override {
     const auto stream = inner_->info(s);
     if (stream && confirmed > stream->confirmed && site_->device->true_answers(process_) == 0)
-      site_->oracle->violation("a position is confirmed on connections that have not brought one true answer");
+      site_->oracle->violation(
+          "a position is confirmed on connections that have not brought one true answer");
     if (stream && confirmed > stream->confirmed)
       site_->oracle->confirmed(setup_->number, stream->lsn_of(confirmed), setup_->link.ask != AskMode::kOff);
     return inner_->set_confirmed(s, confirmed);
@@ -125,13 +128,17 @@ void SenderMachine::destroy() {
   retry_planned_ = false;
 }
 
-Journal* SenderMachine::journal() const { return run_ ? run_->journal.get() : nullptr; }
+Journal* SenderMachine::journal() const {
+  return run_ ? run_->journal.get() : nullptr;
+}
 
 void SenderMachine::rolled_back(const Image& image) {
   site_->oracle->rolled_back(setup_.number, image.holding);
 }
 
-void SenderMachine::replaced() { site_->oracle->replaced(setup_.number); }
+void SenderMachine::replaced() {
+  site_->oracle->replaced(setup_.number);
+}
 
 Machine::Image SenderMachine::image() {
   Image out = Machine::image();
@@ -225,7 +232,8 @@ void SenderMachine::produce_now() {
   const Lsn first = journal.head() + 1;
   Status status;
   while (waiting_ > 0 && status.ok()) {
-    const std::uint32_t together = std::min<std::uint32_t>(waiting_, 1 + static_cast<std::uint32_t>(random_.below(3)));
+    const std::uint32_t together =
+        std::min<std::uint32_t>(waiting_, 1 + static_cast<std::uint32_t>(random_.below(3)));
     std::vector<Batch> batches;
     std::vector<ByteView> views;
     RecordMeta meta;
@@ -279,7 +287,8 @@ void SenderMachine::trim() {
   }
   const bool may_ask = setup_.link.ask != AskMode::kOff;
   const Nanos window = setup_.journal.window.micros * kMicrosecond;
-  site_->oracle->released(setup_.number, run_->journal->first_lsn(), may_ask ? -1 : site_->queue->now() - window);
+  site_->oracle->released(setup_.number, run_->journal->first_lsn(),
+                          may_ask ? -1 : site_->queue->now() - window);
 }
 
 // ---- state
@@ -289,8 +298,12 @@ std::optional<Id> SenderMachine::journal_id() const {
   return run_->journal->id();
 }
 
-const SenderLink* SenderMachine::link() const { return run_ && run_->connector ? &run_->connector->link() : nullptr; }
-NearStore* SenderMachine::store() { return run_ ? run_->store.get() : nullptr; }
+const SenderLink* SenderMachine::link() const {
+  return run_ && run_->connector ? &run_->connector->link() : nullptr;
+}
+NearStore* SenderMachine::store() {
+  return run_ ? run_->store.get() : nullptr;
+}
 
 bool SenderMachine::quiet() const {
   if (link() == nullptr || waiting_ > 0 || link()->state() != LinkState::kRun) return false;
@@ -310,7 +323,8 @@ void SenderMachine::adopt() {
     const auto now_ms = static_cast<std::uint64_t>(clock_.wall_micros() / 1000);
     Status status = store.set_session(std::max(store.session() + 1, now_ms));
     for (const StreamId stream : store.streams())
-      if (status.ok()) status = run_->watched->fork(stream, store.generation(stream) + 1, store.confirmed(stream));
+      if (status.ok())
+        status = run_->watched->fork(stream, store.generation(stream) + 1, store.confirmed(stream));
     restart_soon(status.ok() ? "adopted" : status.error().text());
   });
 }

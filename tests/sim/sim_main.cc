@@ -81,8 +81,8 @@ int run_planted(const Arguments& args) {
     }
     bugs = {*bug};
   }
-  std::printf("seed %llu\n%-26s %9s  %s\n", static_cast<unsigned long long>(args.campaign.seed), "planted bug", "schedules",
-              "what the oracle says");
+  std::printf("seed %llu\n%-26s %9s  %s\n", static_cast<unsigned long long>(args.campaign.seed),
+              "planted bug", "schedules", "what the oracle says");
   std::size_t found = 0;
   for (const Planted bug : bugs) {
     const PlantResult r = find_planted(bug, args.campaign);
@@ -117,7 +117,8 @@ int sim_main(int argc, char** argv) {
   std::fputs(campaign_text(campaign).c_str(), stdout);
   for (const auto& failure : campaign.failures) {
     std::printf("\nschedule %llu: replay with --seed %llu --from %llu --schedules 1 --trace\n",
-                static_cast<unsigned long long>(failure.number), static_cast<unsigned long long>(args.campaign.seed),
+                static_cast<unsigned long long>(failure.number),
+                static_cast<unsigned long long>(args.campaign.seed),
                 static_cast<unsigned long long>(failure.number));
     for (const std::string& v : failure.outcome.violations) std::printf("  %s\n", v.c_str());
   }

@@ -9,14 +9,16 @@
 namespace tidegate::sim {
 namespace {
 
-constexpr std::uint64_t kMostAtOnce = 20'000;    // events of one moment
+constexpr std::uint64_t kMostAtOnce = 20'000;     // events of one moment
 constexpr Nanos kMostWaiting = 1000 * kSecond;    // the longest answer timeout is 900 s
 constexpr std::uint64_t kMostEvents = 1'000'000;  // of one run
 
 }  // namespace
 
 World::World(const WorldSetup& setup)
-    : random(setup.seed), oracle(&queue), device(&queue, setup.seed ^ 0xD0D0, [this](const std::string& v) { violation(v); }) {
+    : random(setup.seed),
+      oracle(&queue),
+      device(&queue, setup.seed ^ 0xD0D0, [this](const std::string& v) { violation(v); }) {
   device.timing = setup.device;
   site = {&queue, &device, &oracle, {}};
   if (setup.trace) {
@@ -37,7 +39,9 @@ World::World(const WorldSetup& setup)
   }
 }
 
-void World::violation(const std::string& text) { oracle.violation(text); }
+void World::violation(const std::string& text) {
+  oracle.violation(text);
+}
 
 void World::step(Nanos end, bool* more) {
   try {
@@ -85,8 +89,8 @@ bool World::settle(Nanos bound) {
   while (queue.now() < end && !stuck_) {
     run_for(step);
     const bool quiet = receiver->up() && std::all_of(senders.begin(), senders.end(), [](const auto& s) {
-      return s->retired() || (s->up() && s->quiet());
-    });
+                         return s->retired() || (s->up() && s->quiet());
+                       });
     calm = quiet ? calm + 1 : 0;
     if (calm >= 2) return true;
     at(queue.now(), [this] {  // as an event: it may kill a process
@@ -111,8 +115,8 @@ std::string World::state_text() const {
     out += std::string(link_state_name(s->link()->state())) + " (" + s->link()->message() + ")";
     if (s->backlog() > 0) out += ", " + std::to_string(s->backlog()) + " batches wait at the producer";
     for (const SenderStreamView& v : s->link()->streams())
-      out += ", stream " + std::to_string(v.stream) + " " + v.state + " head " + std::to_string(v.head) + " soft " +
-             std::to_string(v.soft) + " confirmed " + std::to_string(v.confirmed) + " trimmed " +
+      out += ", stream " + std::to_string(v.stream) + " " + v.state + " head " + std::to_string(v.head) +
+             " soft " + std::to_string(v.soft) + " confirmed " + std::to_string(v.confirmed) + " trimmed " +
              std::to_string(v.trimmed) + " (" + v.message + ")";
   }
   return out;
@@ -173,7 +177,8 @@ void World::operate_link(SenderMachine& s, bool twin) {
   // Without questions the link cannot know why it is refused: both status pages are compared.
   const auto here = s.journal_id();
   const auto far = receiver->store() != nullptr && here ? receiver->store()->journal(*here) : std::nullopt;
-  const bool behind_fence = refused && s.setup().link.ask == AskMode::kOff && far && far->session >= s.store()->session();
+  const bool behind_fence =
+      refused && s.setup().link.ask == AskMode::kOff && far && far->session >= s.store()->session();
   if (s.fenced() || behind_fence) {
     ++operator_actions;
     bool was_twin = twin;

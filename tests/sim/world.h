@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// One simulated plant: senders, the device, the receiver, an operator who does what the system asks for, and the oracle.
+// One simulated plant: senders, the device, the receiver, an operator who does what the system asks for, and
+// the oracle.
 #pragma once
 
 #include <string>
@@ -23,7 +24,8 @@ class World {
 
   void run_until(Nanos time);
   void run_for(Nanos duration) { run_until(queue.now() + duration); }
-  // Runs until every sender has everything confirmed, or `bound` has passed; the operator acts meanwhile. True: quiet.
+  // Runs until every sender has everything confirmed, or `bound` has passed; the operator acts meanwhile.
+  // True: quiet.
   bool settle(Nanos bound);
   // Faults are over: the device is transparent, disks have room, machines start.
   void heal();
