@@ -306,4 +306,32 @@ TEST_F(FarStoreTest, AFullJournalRefusesBatchesAndTakesThemAgainLater) {
 }
 
 }  // namespace
+// Found by the simulator: a crash between the note of a gap and its ledger entry.
+TEST_F(FarStoreTest, AGapThatIsDurableIsInTheLedgerWhereverTheProcessDied) {
+  for (std::uint64_t effects = 1; effects < 40; ++effects) {
+    const GapFrame gap{
+        position() + 1, position() + 5, box.far->stream(kJournal, kStream).chain, id_of(7), 1, 5, 0, 0};
+    std::uint64_t left = effects;
+    box.sim.files.on_effect([&](EffectKind, const std::string&) {
+      if (left > 0 && --left == 0) throw SimCrash{0};
+    });
+    try {
+      TG_OK(box.far->append(StoreGap{kJournal, kStream, 1, gap, position()}));
+      TG_OK(box.far->sync());
+    } catch (const SimCrash&) {
+    }
+    box.sim.files.on_effect({});
+    const Seq before = gap.from - 1;
+    TG_OK(box.reopen());
+    TG_OK(box.far->recover());
+    if (position() == before) continue;
+    const auto ledger = box.state->ledger_recent();
+    EXPECT_TRUE(std::any_of(ledger.begin(), ledger.end(),
+                            [&](const LedgerEntry& e) {
+                              return e.kind == ledger_kind::kGap && e.from == gap.from && e.to == gap.to;
+                            }))
+        << "died at effect " << effects;
+  }
+}
+
 }  // namespace tidegate

@@ -312,6 +312,19 @@ TEST_F(RetentionTest, AShareOfTheQuotaEndsTheWindowSooner) {
   EXPECT_LT(kept, (1U << 20) / 100 * 20 + 2 * box.options.segment_bytes);
 }
 
+// Found by the simulator: a segment without batches let go of everything in front of it.
+TEST_F(RetentionTest, ASegmentOfNotesAloneDoesNotEndTheSafetyWindow) {
+  prepare(0, 1);
+  TG_OK(box.near->set_confirmed(stream, 2000));
+  const auto only_notes = [](const SegmentInfo& s) { return s.sealed && s.last_lsn < s.first_lsn; };
+  std::uint64_t session = 1;
+  for (auto all = box.journal->segments(); std::none_of(all.begin(), all.end(), only_notes);
+       all = box.journal->segments())
+    TG_OK(box.near->set_session(session++));
+  EXPECT_EQ(*box.near->releasable_lsn(box.wall()), 0U);
+  EXPECT_GT(*box.near->releasable_lsn(box.wall() + 2 * kHour), 0U);
+}
+
 TEST_F(RetentionTest, NothingIsReleasedWhenNobodyReads) {
   box.near_options.retention.window = {0, 0};
   TG_OK(box.reopen());
@@ -362,6 +375,20 @@ TEST_F(NearStoreTest, ADamagedContainerIsOneGapAndTheChainGoesOnBehindIt) {
   Loaded rest;
   load_all(box, stream, 101, 4000, 4000, &rest);
   EXPECT_EQ(rest.hashes, hashes(100, 1400));
+}
+
+// Found by the simulator: recover() refused to start the sender.
+TEST_F(NearStoreTest, ADamagedContainerWhoseEnvelopeIsReadableDoesNotEndTheStreamAtOpen) {
+  create(1);
+  TG_OK(box.fill(0, 60));
+  TG_OK(box.fill(60, 40));
+  rot_segment_of(20, container_of({batch_of(19)}).bytes);
+  TG_OK(box.near->recover());
+  EXPECT_EQ(box.near->streams(), std::vector<StreamId>{stream});
+  EXPECT_TRUE(box.near->info(stream)->chain_known);
+  const auto chains = chains_of_batches(box.journal->id(), stream, hashes(0, 100));
+  EXPECT_EQ(box.near->chain(stream, 100), chains[100]);
+  EXPECT_EQ(box.near->missing(stream, 20)->to, 20U);
 }
 
 TEST_F(NearStoreTest, LostHashesCostTheStreamUpToTheNextMark) {

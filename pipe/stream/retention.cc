@@ -29,7 +29,13 @@ Result<Lsn> releasable(const Journal& journal, Lsn pinned, std::int64_t now_wall
   for (auto it = segments.rbegin(); it != segments.rend(); ++it) {
     const bool may_go = it != segments.rbegin() && it->sealed && it->last_lsn <= pinned;
     if (may_go) {
-      if (it->last_lsn < it->first_lsn) return it->last_lsn;
+      if (it->last_lsn < it->first_lsn) {  // notes alone: it goes when nothing in front of it is kept
+        const bool data_before = std::any_of(std::next(it), segments.rend(), [](const SegmentInfo& older) {
+          return older.last_lsn >= older.first_lsn;
+        });
+        if (!data_before) return it->last_lsn;
+        continue;
+      }
       if (quota != 0 && delivered_behind >= share) return it->last_lsn;
       TG_TRY(const std::int64_t arrival, last_arrival(journal, *it));
       if (arrival <= now_wall_micros - window.micros) return it->last_lsn;
