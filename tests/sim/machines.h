@@ -132,6 +132,7 @@ class SenderMachine final : public Machine {
   int number() const { return setup_.number; }
   const SenderSetup& setup() const { return setup_; }
   std::optional<Id> journal_id() const;
+  Oracle::LiveSender live() const;
   const SenderLink* link() const;
   NearStore* store();
   // Everything that was produced is confirmed (or, without questions, answered).
@@ -155,6 +156,7 @@ class SenderMachine final : public Machine {
   void rotted() override { site_->oracle->rotted(setup_.number); }
   void produce_now();
   void tell_own_events();
+  Status create_streams();
   void trim();
   void look_at(const Status& status);
   Batch make_content(std::uint32_t largest);
@@ -185,7 +187,7 @@ class ReceiverMachine final : public Machine {
   // The position and the chain as an operator reads them on the status page.
   FarStream position(const Id& journal, StreamId stream);
   // Opens a copy of the disk, as after a clean stop, and lets the oracle read it.
-  void check(const std::vector<Id>& live);
+  void check(const std::vector<Oracle::LiveSender>& live);
 
  private:
   class GroupCommitter;

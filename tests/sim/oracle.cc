@@ -171,7 +171,7 @@ struct Oracle::Far {
   };
   std::vector<Event> gap_events;    // batches of kind gap: LSNs that the sender could not even number
   std::uint64_t declared_lost = 0;  // LSNs of this journal that its ledger and folder name as damaged
-  std::vector<Id> live;
+  std::vector<LiveSender> live;
   bool trimmed = false;
   Lsn next = 0;
 };
@@ -187,7 +187,7 @@ bool Oracle::covered_by_gap(const Far& far, const Id& journal, StreamId stream, 
   return true;
 }
 
-void Oracle::check_far(const Journal& journal, const StreamState& state, const std::vector<Id>& live) {
+void Oracle::check_far(const Journal& journal, const StreamState& state, const std::vector<LiveSender>& live) {
   Far far;
   far.ledger = state.ledger_recent();
   far.damaged = journal.damaged();
@@ -279,6 +279,7 @@ void Oracle::begin_generation(Far& far, Line& line, const Origin& origin, Seq fi
               std::to_string(origin.generation) + " at " + std::to_string(base) +
               " and no fork is in the ledger");
   line.generation = origin.generation;
+  line.shift.reset();  // a stream whose creation was lost by damage may be numbered anew, from a fork on
   line.last = base;
   line.chains.erase(line.chains.upper_bound(base), line.chains.end());
 }
@@ -348,34 +349,42 @@ bool Oracle::covered_by_any_gap(const Far& far, const Fact& fact) const {
   });
 }
 
+// What is wrong with a batch that is not in the far journal; empty: nothing.
+std::string Oracle::complaint(const Far& far, const Fact& fact) const {
+  if (fact.far_at >= 0 && fact.far_at > far_lost_at_)
+    return name(fact) + " was synced in the far journal and is not there any more; " +
+           std::to_string(far.declared_lost) + " are declared as damaged there";
+  if (!fact.acknowledged) return {};
+  // A gap is final: what was let go and declared stays declared, also when an old disk brings it back.
+  const bool was_released = fact.released_at >= 0;
+  if (fact.held_by != 0 && !(was_released && covered_by_any_gap(far, fact)))
+    return name(fact) + " was acknowledged, its sender still has it, and it is not in the far journal";
+  // Lost by a disk that was taken away, after it was let go for good reason, or damaged: then the hole is declared.
+  const auto sender = std::find_if(far.live.begin(), far.live.end(),
+                                   [&](const LiveSender& s) { return s.journal == fact.journal; });
+  const bool goes_on = std::any_of(machines_.begin(), machines_.end(), [&](const auto& m) {
+    return m.second.facts.size() >= fact.lsn && &facts_[m.second.facts[fact.lsn - 1]] == &fact;
+  });
+  if (sender == far.live.end() || !goes_on || covered_by_any_gap(far, fact)) return {};
+  const bool told_there = std::any_of(sender->damage.begin(), sender->damage.end(), [&](const LsnRange& d) {
+    return d.first <= fact.lsn && fact.lsn <= d.last;
+  });
+  if (fact.lost_by_rot && told_there) return {};
+  return name(fact) + " is lost and no gap in the ledger says so";
+}
+
 void Oracle::check_missing(const Far& far) {
+  // Flipped bits of the far disk may have taken as many as are declared as damaged there.
   std::uint64_t may_be_damaged = far_rotted_ ? far.declared_lost : 0;
   for (const Fact& fact : facts_) {
     if (fact.present || fact.delivered) continue;
-    const bool was_there = fact.far_at >= 0 && fact.far_at > far_lost_at_;
-    if (was_there && may_be_damaged > 0) {
+    std::string text = complaint(far, fact);
+    if (text.empty()) continue;
+    if (fact.far_at >= 0 && may_be_damaged > 0) {
       --may_be_damaged;
       continue;
     }
-    if (was_there) {
-      violation(name(fact) + " was synced in the far journal and is not there any more; " +
-                std::to_string(far.declared_lost) + " are declared as damaged there");
-      continue;
-    }
-    if (!fact.acknowledged) continue;
-    // A gap is final: what was let go and declared stays declared, also when an old disk brings it back.
-    if (fact.held_by != 0 && fact.released_at >= 0 && covered_by_any_gap(far, fact)) continue;
-    if (fact.held_by != 0) {
-      violation(name(fact) + " was acknowledged, its sender still has it, and it is not in the far journal");
-      continue;
-    }
-    // Lost by a disk that was taken away, after it was let go for good reason: then the hole is declared.
-    const bool live = std::find(far.live.begin(), far.live.end(), fact.journal) != far.live.end();
-    const bool goes_on = std::any_of(machines_.begin(), machines_.end(), [&](const auto& m) {
-      return m.second.facts.size() >= fact.lsn && &facts_[m.second.facts[fact.lsn - 1]] == &fact;
-    });
-    if (live && goes_on && !covered_by_any_gap(far, fact))
-      violation(name(fact) + " is lost and no gap in the ledger says so");
+    violation(std::move(text));
   }
 }
 

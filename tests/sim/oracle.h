@@ -63,8 +63,13 @@ class Oracle {
   void far_damage(Lsn first, Lsn last);              // a sink was told that these cannot be read
   void far_rotted() { far_rotted_ = true; }
 
-  // Reads the far journal, which was opened again, and compares. `live`: journals whose sender still runs.
-  void check_far(const Journal& journal, const StreamState& state, const std::vector<Id>& live);
+  // A sender that still runs, and what its own ledger says is damaged.
+  struct LiveSender {
+    Id journal;
+    std::vector<LsnRange> damage;
+  };
+  // Reads the far journal, which was opened again, and compares.
+  void check_far(const Journal& journal, const StreamState& state, const std::vector<LiveSender>& live);
 
   // Called with each violation, when it is seen.
   void on_violation(std::function<void(const std::string&)> hear) { hear_ = std::move(hear); }
@@ -101,6 +106,7 @@ class Oracle {
   void check_place(Far& far, Line& line, const RecordMeta& meta, Seq first);
   void check_batch(Line& line, const Origin& origin, Seq seq, ByteView canonical, const Hash128& declared);
   void note_gap_events(Far& far, const Origin& origin, ByteView canonical);
+  std::string complaint(const Far& far, const Fact& fact) const;
   void check_missing(const Far& far);
   bool covered_by_gap(const Far& far, const Id& journal, StreamId stream, Seq from, Seq to) const;
   bool covered_by_any_gap(const Far& far, const Fact& fact) const;

@@ -184,7 +184,7 @@ FarStream ReceiverMachine::position(const Id& journal, StreamId stream) {
   return run_ && run_->store ? run_->store->stream(journal, stream) : FarStream{};
 }
 
-void ReceiverMachine::check(const std::vector<Id>& live) {
+void ReceiverMachine::check(const std::vector<Oracle::LiveSender>& live) {
   SimFileSystem copy;
   copy.restore(files_.snapshot(false));
   StreamState state;

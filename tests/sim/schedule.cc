@@ -104,6 +104,7 @@ void draw_faults(SimRandom& random, Schedule& s) {
     } else if (!s.faults.empty() && random.chance(1, 2)) {
       fault.at = s.faults[random.below(s.faults.size())].at + between(random, 0, 30 * kSecond);
     }
+    fault.at = std::min(fault.at, s.duration);
     s.faults.push_back(fault);
   }
   for (std::uint64_t n = 2 + random.below(3); n > 0; --n)
@@ -111,6 +112,24 @@ void draw_faults(SimRandom& random, Schedule& s) {
 }
 
 }  // namespace
+
+static std::string plant_text(const Schedule& s) {
+  const SenderLinkOptions& link = s.world.senders.front().link;
+  const auto journal = [](const JournalSetup& j) {
+    return "segments of " + std::to_string(j.segment_bytes) + " bytes, kept for " + std::to_string(j.window.micros / 60'000'000) +
+           " minutes";
+  };
+  static constexpr const char* kAsk[] = {"off", "own-position", "diagnostics"};
+  std::string out = std::to_string(s.world.senders.size()) + " senders, " + std::to_string(link.lanes) + " lanes, window " +
+                    std::to_string(link.window) + ", frames of " + std::to_string(link.wire_limit) + " bytes, ask " +
+                    kAsk[static_cast<int>(link.ask)] + ", delay " + std::to_string(s.world.device.delay / kMillisecond) +
+                    " ms, " + std::to_string(s.world.device.rate) + " bytes/s; receiver: " +
+                    journal(s.world.receiver.journal) + (s.world.receiver.trims ? ", trims" : "");
+  for (const SenderSetup& sender : s.world.senders)
+    out += "; sender " + std::to_string(sender.number) + ": " + journal(sender.journal) +
+           (sender.declare_gaps ? ", declares gaps" : "");
+  return out;
+}
 
 std::uint64_t schedule_seed(std::uint64_t run_seed, std::uint64_t k) {
   SimRandom random(run_seed ^ (k + 1) * 0x9E3779B97F4A7C15ULL);
@@ -133,6 +152,7 @@ Outcome run_schedule(std::uint64_t seed, std::function<void(const std::string&)>
   s.world.trace = std::move(trace);
   World world(s.world);
   FaultInjector injector(&world);
+  if (s.world.trace) s.world.trace(plant_text(s));
   SimRandom random(seed ^ 0xFA17);
   for (const Schedule::Burst& burst : s.bursts)
     world.at(burst.at, [&world, burst] {

@@ -21,8 +21,8 @@ JournalOptions journal_options(const JournalSetup& setup) {
 // Lets the oracle see what the link holds for proven. Everything else goes straight through.
 class SenderMachine::WatchedStore final : public SenderStore {
  public:
-  WatchedStore(NearStore* inner, Site* site, const SenderSetup* setup, ProcessId process)
-      : inner_(inner), site_(site), setup_(setup), process_(process) {}
+  WatchedStore(NearStore* inner, SenderMachine* owner)
+      : inner_(inner), owner_(owner), site_(owner->site_), setup_(&owner->setup_), process_(owner->process_) {}
   Id sender_id() const override { return inner_->sender_id(); }
   Id journal_id() const override { return inner_->journal_id(); }
   std::uint64_t session() const override { return inner_->session(); }
@@ -56,6 +56,7 @@ class SenderMachine::WatchedStore final : public SenderStore {
     return inner_->fork(s, g, base);
   }
   Status note(const LedgerNote& entry) override {
+    if (entry.kind == "gap") owner_->tell_unreadable();
     if (const auto stream = inner_->info(entry.stream); stream && entry.kind == "gap")
       site_->oracle->gap_declared(setup_->number, stream->lsn_of(entry.from), stream->lsn_of(entry.to));
     return inner_->note(entry);
@@ -64,6 +65,7 @@ class SenderMachine::WatchedStore final : public SenderStore {
 
  private:
   NearStore* inner_;
+  SenderMachine* owner_;
   Site* site_;
   const SenderSetup* setup_;
   ProcessId process_;
@@ -103,11 +105,8 @@ Status SenderMachine::start() {
   p.store = std::make_unique<NearStore>(env(), p.journal.get(), &p.state, options);
   TG_CHECK(p.store->recover());
   tell_own_events();
-  if (p.store->streams().empty()) {
-    const auto stream = p.store->create_stream("live", p.journal->first_lsn());
-    if (!stream.ok()) return stream.error();
-  }
-  p.watched = std::make_unique<WatchedStore>(p.store.get(), site_, &setup_, process_);
+  if (p.store->streams().empty()) TG_CHECK(create_streams());
+  p.watched = std::make_unique<WatchedStore>(p.store.get(), this);
   AirGapConnectorOptions connector{{"gatekeeper", 9780}, {}, setup_.link};
   p.connector = std::make_unique<AirGapConnector>(
       &p.loop, &clock_, &random_, p.watched.get(), connector, [this](const TxNotice& note) {
@@ -121,6 +120,31 @@ Status SenderMachine::start() {
   every(60 * kSecond, [this] { trim(); });
   if (waiting_ > 0) produce_now();
   return {};
+}
+
+// One stream from the oldest batch on; around what cannot be read (the note of an earlier stream was lost with it), two.
+Status SenderMachine::create_streams() {
+  NearStore& store = *run_->store;
+  const Lsn first = run_->journal->first_lsn();
+  Lsn from = first;
+  for (;;) {
+    const auto stream = store.create_stream("live", from);
+    if (stream.ok()) return {};
+    if (stream.error().code != ErrorCode::kDamaged || !stream.error().sequence) return stream.error();
+    Journal::Reader reader = run_->journal->reader(from);
+    for (auto meta = reader.next_meta(); meta.ok() && *meta; meta = reader.next_meta()) continue;
+    if (reader.position() > from)
+      if (const auto closed = store.create_stream("live", from, reader.position() - 1); !closed.ok()) return closed.error();
+    from = *stream.error().sequence;
+  }
+}
+
+Oracle::LiveSender SenderMachine::live() const {
+  Oracle::LiveSender out{*journal_id(), {}};
+  for (const DamagedRange& d : run_->journal->damaged()) out.damage.push_back({d.first, d.last});
+  for (const LedgerEntry& e : run_->state.ledger_recent())
+    if (e.kind == ledger_kind::kDamage) out.damage.push_back({e.from, e.to});
+  return out;
 }
 
 void SenderMachine::destroy() {

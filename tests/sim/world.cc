@@ -123,10 +123,10 @@ std::string World::state_text() const {
 }
 
 void World::check() {
-  std::vector<Id> live;
+  std::vector<Oracle::LiveSender> live;
   for (auto& s : senders) s->tell_unreadable();
   for (const auto& s : senders)
-    if (const auto id = s->journal_id(); id && !s->retired()) live.push_back(*id);
+    if (s->journal_id() && !s->retired()) live.push_back(s->live());
   receiver->check(live);
 }
 
