@@ -176,12 +176,7 @@ class Journal {
    public:
     // A copy starts at the same LSN and shares nothing.
     Reader(const Reader& other) : journal_(other.journal_), position_(other.position_) {}
-    Reader& operator=(const Reader& other) {
-      journal_ = other.journal_;
-      position_ = other.position_;
-      hint_.reset();
-      return *this;
-    }
+    Reader& operator=(const Reader& other) { return *this = Reader(other); }
     Reader(Reader&&) noexcept = default;
     Reader& operator=(Reader&&) noexcept = default;
     // The next record of batches that holds LSNs >= the cursor, or nothing at the durable end. kTrimmed /

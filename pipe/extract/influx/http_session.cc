@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -227,8 +228,10 @@ void Session::on_header(error_code error) {
 void Session::begin_body(WriteRequest request) {
   state_ = State::kBody;
   request_ = std::move(request);
-  body_.emplace(&shared_->budget,
-                BodyReader::Limits{shared_->options.max_body, shared_->options.max_decompressed},
+  // A plain body takes no more memory than its header announces.
+  const auto announced = parser_->content_length();
+  const std::uint64_t sent = std::min<std::uint64_t>(shared_->options.max_body, announced.value_or(~0ULL));
+  body_.emplace(&shared_->budget, BodyReader::Limits{sent, shared_->options.max_decompressed},
                 request_->gzip);
   body_began_ = now();
   if (!request_->expects_continue || parser_->is_done()) return read_body();
