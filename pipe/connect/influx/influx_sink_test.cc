@@ -12,7 +12,6 @@
 namespace tidegate {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::number_batch;
