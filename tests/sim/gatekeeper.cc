@@ -254,6 +254,10 @@ void Gatekeeper::reverse(const TunnelPtr& tunnel, const EndPtr& from, std::uint8
   }
   if (faults.inverted) byte = static_cast<std::uint8_t>(~byte);
   if (faults.stuck >= 0) byte = static_cast<std::uint8_t>(faults.stuck);
+  if (once.flip_answer > 0 && --once.flip_answer == 0) {
+    byte = static_cast<std::uint8_t>(~byte);
+    say("turns one answer");
+  }
   if (once.lose_answers > 0) return --once.lose_answers, say("loses an answer");
   if (once.delay_answers > 0) {
     --once.delay_answers;

@@ -48,6 +48,7 @@ struct DeviceOneShots {
   std::uint32_t lose_bytes = 0;
   std::uint32_t flip_bits = 0;
   std::uint32_t cut_in_frame = 0;
+  std::uint32_t flip_answer = 0;   // the n-th answer from now has the other value; 0: none
   std::uint32_t invert_after = 0;  // the polarity turns after this many answers; 0: not
 };
 

@@ -115,6 +115,7 @@ void Machine::roll_back(const Image& image, Nanos down) {
   site_->say(name_ + ": its disk becomes that of an earlier moment, up to " + std::to_string(image.head));
   die(false, down);
   files_.restore(image.disk);
+  rolled_back_once_ = true;
   rolled_back(image);
 }
 

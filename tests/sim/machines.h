@@ -62,6 +62,7 @@ class Machine {
   void retire();
   bool retired() const { return retired_; }
 
+  bool was_rolled_back() const { return rolled_back_once_; }
   SimFileSystem& files() { return files_; }
   SimRandom& random() { return random_; }
 
@@ -104,6 +105,7 @@ class Machine {
   std::uint64_t effects_left_ = 0;  // 0: no crash is planned
   Nanos down_after_crash_ = 5 * kSecond;
   bool retired_ = false;
+  bool rolled_back_once_ = false;
   std::uint64_t boots_ = 0;
 };
 
@@ -130,7 +132,7 @@ class SenderMachine final : public Machine {
   void tell_unreadable();
 
   int number() const { return setup_.number; }
-  const SenderSetup& setup() const { return setup_; }
+  SenderSetup& setup() { return setup_; }  // takes effect at the next start
   std::optional<Id> journal_id() const;
   Oracle::LiveSender live() const;
   const SenderLink* link() const;
@@ -144,6 +146,8 @@ class SenderMachine final : public Machine {
   void declare_gap(StreamId stream);
   void fork_at(StreamId stream, Seq base);
   void confirm_and_trim();
+  void trim_by_force(Lsn up_to);  // also what is not confirmed
+  void add_stream(Lsn first_lsn);
 
  private:
   class WatchedStore;
@@ -183,6 +187,8 @@ class ReceiverMachine final : public Machine {
   ~ReceiverMachine() override;
 
   FarStore* store();
+  ReceiverSetup& setup() { return setup_; }  // takes effect at the next start
+  const StreamState& state() const;          // while it is up
   void approve(const Id& sender, const Id& journal);
   // The position and the chain as an operator reads them on the status page.
   FarStream position(const Id& journal, StreamId stream);

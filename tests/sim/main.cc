@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // tidegate-sim: random schedules by seed. See doc/simulation.md.
-#include <cstdlib>
-#include <cstring>
 
 #include "tests/sim/campaign.h"
 

@@ -61,6 +61,7 @@ class Oracle {
   void far_trimmed(const Hash128& hash);             // it was given to the sinks before
   void far_lost() { far_lost_at_ = queue_->now(); }  // its disk was rolled back or replaced
   void far_damage(Lsn first, Lsn last);              // a sink was told that these cannot be read
+  bool far_is_rotted() const { return far_rotted_; }
   void far_rotted() { far_rotted_ = true; }
 
   // A sender that still runs, and what its own ledger says is damaged.

@@ -116,15 +116,16 @@ void draw_faults(SimRandom& random, Schedule& s) {
 static std::string plant_text(const Schedule& s) {
   const SenderLinkOptions& link = s.world.senders.front().link;
   const auto journal = [](const JournalSetup& j) {
-    return "segments of " + std::to_string(j.segment_bytes) + " bytes, kept for " + std::to_string(j.window.micros / 60'000'000) +
-           " minutes";
+    return "segments of " + std::to_string(j.segment_bytes) + " bytes, kept for " +
+           std::to_string(j.window.micros / 60'000'000) + " minutes";
   };
   static constexpr const char* kAsk[] = {"off", "own-position", "diagnostics"};
-  std::string out = std::to_string(s.world.senders.size()) + " senders, " + std::to_string(link.lanes) + " lanes, window " +
-                    std::to_string(link.window) + ", frames of " + std::to_string(link.wire_limit) + " bytes, ask " +
-                    kAsk[static_cast<int>(link.ask)] + ", delay " + std::to_string(s.world.device.delay / kMillisecond) +
-                    " ms, " + std::to_string(s.world.device.rate) + " bytes/s; receiver: " +
-                    journal(s.world.receiver.journal) + (s.world.receiver.trims ? ", trims" : "");
+  std::string out =
+      std::to_string(s.world.senders.size()) + " senders, " + std::to_string(link.lanes) + " lanes, window " +
+      std::to_string(link.window) + ", frames of " + std::to_string(link.wire_limit) + " bytes, ask " +
+      kAsk[static_cast<int>(link.ask)] + ", delay " + std::to_string(s.world.device.delay / kMillisecond) +
+      " ms, " + std::to_string(s.world.device.rate) +
+      " bytes/s; receiver: " + journal(s.world.receiver.journal) + (s.world.receiver.trims ? ", trims" : "");
   for (const SenderSetup& sender : s.world.senders)
     out += "; sender " + std::to_string(sender.number) + ": " + journal(sender.journal) +
            (sender.declare_gaps ? ", declares gaps" : "");

@@ -22,7 +22,11 @@ JournalOptions journal_options(const JournalSetup& setup) {
 class SenderMachine::WatchedStore final : public SenderStore {
  public:
   WatchedStore(NearStore* inner, SenderMachine* owner)
-      : inner_(inner), owner_(owner), site_(owner->site_), setup_(&owner->setup_), process_(owner->process_) {}
+      : inner_(inner),
+        owner_(owner),
+        site_(owner->site_),
+        setup_(&owner->setup_),
+        process_(owner->process_) {}
   Id sender_id() const override { return inner_->sender_id(); }
   Id journal_id() const override { return inner_->journal_id(); }
   std::uint64_t session() const override { return inner_->session(); }
@@ -122,7 +126,8 @@ Status SenderMachine::start() {
   return {};
 }
 
-// One stream from the oldest batch on; around what cannot be read (the note of an earlier stream was lost with it), two.
+// One stream from the oldest batch on; around what cannot be read (the note of an earlier stream was lost
+// with it), two.
 Status SenderMachine::create_streams() {
   NearStore& store = *run_->store;
   const Lsn first = run_->journal->first_lsn();
@@ -134,7 +139,8 @@ Status SenderMachine::create_streams() {
     Journal::Reader reader = run_->journal->reader(from);
     for (auto meta = reader.next_meta(); meta.ok() && *meta; meta = reader.next_meta()) continue;
     if (reader.position() > from)
-      if (const auto closed = store.create_stream("live", from, reader.position() - 1); !closed.ok()) return closed.error();
+      if (const auto closed = store.create_stream("live", from, reader.position() - 1); !closed.ok())
+        return closed.error();
     from = *stream.error().sequence;
   }
 }
@@ -240,7 +246,7 @@ Batch SenderMachine::make_content(std::uint32_t largest) {
     return builder.build();
   }
   Bytes body(8 + random_.below(largest));
-  random_.fill(std::span(body).first(std::min<std::size_t>(body.size(), 64)));
+  random_.fill(body);
   return make_batch(BatchHead{TimeUnit::kSecond, 0, source}, EventKind::kOpaque, {{"sim", std::move(body)}});
 }
 
@@ -366,6 +372,22 @@ void SenderMachine::fork_at(StreamId stream, Seq base) {
   site_->say(name_ + ": the operator forks stream " + std::to_string(stream) + " at " + std::to_string(base));
   site_->queue->run_as(process_, [&] {
     run_->connector->with_link([&](SenderLink& link, LinkNanos now) { link.fork_at(stream, base, now); });
+  });
+}
+
+void SenderMachine::trim_by_force(Lsn up_to) {
+  site_->say(name_ + ": the operator trims up to " + std::to_string(up_to));
+  site_->queue->run_as(process_, [&] {
+    if (const auto freed = run_->journal->trim(up_to); !freed.ok()) restart_soon(freed.error().text());
+    site_->oracle->released(setup_.number, run_->journal->first_lsn(), site_->queue->now());
+  });
+}
+
+void SenderMachine::add_stream(Lsn first_lsn) {
+  site_->queue->run_as(process_, [&] {
+    if (const auto stream = run_->store->create_stream("second", first_lsn); !stream.ok())
+      restart_soon(stream.error().text());
+    run_->connector->notify_batches();
   });
 }
 

@@ -181,6 +181,12 @@ void World::operate_link(SenderMachine& s, bool twin) {
       refused && s.setup().link.ask == AskMode::kOff && far && far->session >= s.store()->session();
   if (s.fenced() || behind_fence) {
     ++operator_actions;
+    bool for_a_reason = s.was_rolled_back();
+    for (std::size_t i = 0; i < senders.size(); ++i)
+      for_a_reason = for_a_reason || (is_twin[i] && senders[i]->setup().sender_id == s.setup().sender_id);
+    if (!for_a_reason && !oracle.holding(s.number()).rotted)
+      violation(s.name() +
+                " is fenced though there is no twin and its disk was never that of an earlier moment");
     bool was_twin = twin;
     for (std::size_t i = 0; i < senders.size(); ++i)
       if (is_twin[i] && !senders[i]->retired() && senders[i]->setup().sender_id == s.setup().sender_id) {

@@ -17,7 +17,10 @@ constexpr const char* kUsage =
     "  --seed S        of the run (default: drawn and printed)\n"
     "  --from K        first schedule: --seed S --from K --schedules 1 replays one\n"
     "  --trace         print the timeline of each schedule\n"
-    "  --plant NAME    plant a bug and look for it; `all` for every one, `list` to see them\n"
+    "  --plant NAMES   plant a bug and look for it; several with commas, `all` for every one, `list` to see "
+    "them\n"
+    "  --seeds N       with --plant: from N seeds, drawn and printed unless --seed gives the first (default "
+    "1)\n"
     "  --jobs J        threads (default 1)\n"
     "  --seconds T     stop after T seconds of real time (each bug has T with --plant)\n"
     "  --json FILE     write the result\n";
@@ -26,6 +29,7 @@ struct Arguments {
   CampaignOptions campaign;
   bool seed_given = false, schedules_given = false, trace = false;
   std::string plant, json;
+  unsigned seeds = 1;
 };
 
 bool parse(int argc, char** argv, Arguments* out) {
@@ -48,6 +52,8 @@ bool parse(int argc, char** argv, Arguments* out) {
       out->campaign.jobs = static_cast<unsigned>(std::max<unsigned long long>(1, number()));
     } else if (arg == "--seconds") {
       out->campaign.seconds = std::strtod(value.c_str(), nullptr);
+    } else if (arg == "--seeds") {
+      out->seeds = static_cast<unsigned>(number());
     } else if (arg == "--plant") {
       out->plant = value;
     } else if (arg == "--json") {
@@ -71,28 +77,47 @@ int trace_schedules(const CampaignOptions& options) {
   return clean ? 0 : 1;
 }
 
-int run_planted(const Arguments& args) {
-  std::vector<Planted> bugs = all_planted();
-  if (args.plant != "all") {
-    const auto bug = planted_by_name(args.plant);
-    if (!bug) {
-      for (const Planted known : bugs) std::printf("%s\n", planted_name(known));
-      return args.plant == "list" ? 0 : 2;
-    }
-    bugs = {*bug};
+std::optional<std::vector<Planted>> bugs_named(const std::string& names) {
+  if (names == "all") return all_planted();
+  std::vector<Planted> out;
+  for (std::size_t at = 0; at <= names.size();) {
+    const std::size_t end = std::min(names.find(',', at), names.size());
+    const auto bug = planted_by_name(names.substr(at, end - at));
+    if (!bug) return std::nullopt;
+    out.push_back(*bug);
+    at = end + 1;
   }
-  std::printf("seed %llu\n%-26s %9s  %s\n", static_cast<unsigned long long>(args.campaign.seed),
-              "planted bug", "schedules", "what the oracle says");
+  return out;
+}
+
+bool find_all(const std::vector<Planted>& bugs, const CampaignOptions& options) {
+  std::printf("seed %llu\n%-20s %9s  %s\n", static_cast<unsigned long long>(options.seed), "planted bug",
+              "schedules", "what the oracle says");
   std::size_t found = 0;
   for (const Planted bug : bugs) {
-    const PlantResult r = find_planted(bug, args.campaign);
+    const PlantResult r = find_planted(bug, options);
     found += r.found ? 1 : 0;
-    std::printf("%-26s %9llu  %s\n", planted_name(bug), static_cast<unsigned long long>(r.schedules),
+    std::printf("%-20s %9llu  %s\n", planted_name(bug), static_cast<unsigned long long>(r.schedules),
                 r.found ? (r.violation + " [schedule " + std::to_string(r.seed) + "]").c_str() : "NOT FOUND");
     std::fflush(stdout);
   }
   std::printf("%zu of %zu found\n", found, bugs.size());
-  return found == bugs.size() ? 0 : 1;
+  return found == bugs.size();
+}
+
+int run_planted(const Arguments& args) {
+  const auto bugs = bugs_named(args.plant);
+  if (!bugs) {
+    for (const Planted known : all_planted()) std::printf("%s\n", planted_name(known));
+    return args.plant == "list" ? 0 : 2;
+  }
+  bool all_found = true;
+  CampaignOptions options = args.campaign;
+  for (unsigned i = 0; i < args.seeds; ++i) {
+    if (i > 0) options.seed = std::random_device{}();
+    all_found &= find_all(*bugs, options);
+  }
+  return all_found ? 0 : 1;
 }
 
 }  // namespace
