@@ -177,8 +177,9 @@ void World::operate_link(SenderMachine& s, bool twin) {
   // Without questions the link cannot know why it is refused: both status pages are compared.
   const auto here = s.journal_id();
   const auto far = receiver->store() != nullptr && here ? receiver->store()->journal(*here) : std::nullopt;
-  const bool behind_fence =
-      refused && s.setup().link.ask == AskMode::kOff && far && far->session >= s.store()->session();
+  const bool link_refused = message.find("refuses the link") != std::string::npos;
+  const bool behind_fence = link_refused && s.setup().link.ask == AskMode::kOff && far && !far->superseded &&
+                            far->session >= s.store()->session();
   if (s.fenced() || behind_fence) {
     ++operator_actions;
     bool for_a_reason = s.was_rolled_back();

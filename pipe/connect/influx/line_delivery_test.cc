@@ -14,7 +14,6 @@ using influx::TargetAnswer;
 using influx::Verdict;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 // A server that refuses the lines in `bad`. How much it says about them is what the tests vary.
 class LineDeliveryTest : public ::testing::Test {
