@@ -13,7 +13,7 @@ JournalOptions journal_options(const JournalSetup& setup) {
   out.directory = kFolder;
   out.segment_bytes = setup.segment_bytes;
   out.quota_bytes = setup.quota_bytes;
-  out.reserve_bytes = 16 << 10;
+  out.reserve_bytes = 4 << 10;
   return out;
 }
 

@@ -38,6 +38,7 @@ SenderLinkOptions draw_link(SimRandom& random) {
       random, {AskMode::kOwnPosition, AskMode::kOwnPosition, AskMode::kOwnPosition, AskMode::kOwnPosition,
                AskMode::kOwnPosition, AskMode::kDiagnostics, AskMode::kOff});
   out.codecs = kCodecsKnown;
+  out.beat = one_of<Nanos>(random, {10 * kSecond, 15 * kSecond, 19 * kSecond, 19 * kSecond});
   return out;
 }
 
@@ -55,6 +56,7 @@ void draw_plant(SimRandom& random, WorldSetup& world) {
   }
   world.receiver.receiver_id = some_id(99);
   world.receiver.link.wire_limit = link.wire_limit;
+  world.receiver.link.beat = link.beat;
   world.receiver.link.ask = link.ask == AskMode::kOff ? AskMode::kOwnPosition : link.ask;
   world.receiver.journal = draw_journal(random);
   world.receiver.sync_time = between(random, kMillisecond, 30 * kMillisecond);

@@ -12,7 +12,7 @@ JournalOptions journal_options(const JournalSetup& setup) {
   out.directory = kFolder;
   out.segment_bytes = setup.segment_bytes;
   out.quota_bytes = setup.quota_bytes;
-  out.reserve_bytes = 16 << 10;
+  out.reserve_bytes = 4 << 10;
   return out;
 }
 
@@ -121,7 +121,7 @@ Status SenderMachine::start() {
     look_at(run_->store->maintain());
     look_at(run_->journal->mark_idle());
   });
-  every(60 * kSecond, [this] { trim(); });
+  every(150 * kSecond, [this] { trim(); });
   if (waiting_ > 0) produce_now();
   return {};
 }
