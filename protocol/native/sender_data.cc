@@ -181,9 +181,10 @@ void SenderLink::data_answered(const InFlight& frame, Byte answer) {
     if (s->refused_in_row >= 3) {
       s->backoff = std::clamp(s->backoff * 2, options_.quiet_min, options_.quiet_max);
       s->retry_at = now_ + s->backoff;
-      if (options_.ask == AskMode::kOff)
-        notice(true,
-               "stream " + std::to_string(s->id) + ": the receiver refuses, reason unknown (ask is off)");
+      if (options_.ask == AskMode::kOff) {
+        s->message = "the receiver refuses, reason unknown (ask is off): compare the two status pages";
+        notice(true, "stream " + std::to_string(s->id) + ": " + s->message);
+      }
     }
     return doubt("stream " + std::to_string(s->id) + ": a frame from batch " + std::to_string(frame.first) +
                  " on was refused");
