@@ -41,10 +41,7 @@ void SenderLink::session_over() {
         s->ask_reason = options_.ask != AskMode::kOff;
         s->backoff = std::clamp(s->backoff * 2, options_.quiet_min, options_.quiet_max);
         s->retry_at = now_ + s->backoff;
-        if (options_.ask == AskMode::kOff)
-          notice(true,
-                 "stream " + std::to_string(id) +
-                     ": three sessions without an answer to what was sent, reason unknown (ask is off)");
+        if (options_.ask == AskMode::kOff) refused_without_reason(*s);
       }
     } else if (s->answered_this_session) {
       s->silent_sessions = 0;
@@ -170,21 +167,25 @@ bool SenderLink::send_part(Lane& lane, Stream& s) {
   return true;
 }
 
+// Only a person can find out, and says what to do: fork_at or declare_gap.
+void SenderLink::refused_without_reason(Stream& s) {
+  s.message = "the receiver refuses, reason unknown (ask is off): compare the two status pages";
+  notice(true, "stream " + std::to_string(s.id) + ": " + s.message);
+}
+
 void SenderLink::data_answered(const InFlight& frame, Byte answer) {
   Stream* s = find_stream(frame.stream);
   if (s == nullptr) return;
   if (s->in_flight > 0) --s->in_flight;
-  s->answered_this_session = true;
+  // `ok` to a part that is not the last says nothing of the batch: the `fail` behind it may be lost each time.
+  if (answer == Byte::kFail || frame.last != 0) s->answered_this_session = true;
   if (answer == Byte::kFail) {
     ++s->refused_in_row;
     s->ask_reason = options_.ask != AskMode::kOff;
     if (s->refused_in_row >= 3) {
       s->backoff = std::clamp(s->backoff * 2, options_.quiet_min, options_.quiet_max);
       s->retry_at = now_ + s->backoff;
-      if (options_.ask == AskMode::kOff) {
-        s->message = "the receiver refuses, reason unknown (ask is off): compare the two status pages";
-        notice(true, "stream " + std::to_string(s->id) + ": " + s->message);
-      }
+      if (options_.ask == AskMode::kOff) refused_without_reason(*s);
     }
     return doubt("stream " + std::to_string(s->id) + ": a frame from batch " + std::to_string(frame.first) +
                  " on was refused");

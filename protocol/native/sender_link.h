@@ -216,6 +216,7 @@ class SenderLink {
   Lane* free_lane();
   Stream* next_stream();
   void data_answered(const InFlight& frame, Byte answer);
+  void refused_without_reason(Stream& s);
   bool may_send_more(const Stream& s) const;
   void session_over();
   void sync_streams();

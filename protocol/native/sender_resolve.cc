@@ -288,7 +288,11 @@ void SenderLink::send_gap(Stream& s, Seq b) {
 void SenderLink::gap_answered(Stream& s, Byte answer) {
   if (answer == Byte::kFail) {
     ++s.refused_in_row;
-    s.ask_reason = true;
+    s.ask_reason = options_.ask != AskMode::kOff;
+    if (options_.ask == AskMode::kOff) {  // the operator's word was not enough
+      s.operator_gap = false;
+      refused_without_reason(s);
+    }
     return doubt("a gap of stream " + std::to_string(s.id) + " was refused");
   }
   ++counters_.gaps;
