@@ -188,7 +188,7 @@ void World::operate_link(SenderMachine& s, bool twin) {
     if (!for_a_reason && !oracle.holding(s.number()).rotted)
       violation(s.name() +
                 " is fenced though there is no twin and its disk was never that of an earlier moment");
-    bool was_twin = twin;
+    const bool was_twin = twin;
     for (std::size_t i = 0; i < senders.size(); ++i)
       if (is_twin[i] && !senders[i]->retired() && senders[i]->setup().sender_id == s.setup().sender_id) {
         oracle.retired(senders[i]->number());
@@ -201,6 +201,10 @@ void World::operate_link(SenderMachine& s, bool twin) {
   const auto incumbent = receiver->store()->journal_of_sender(s.setup().sender_id);
   if (incumbent && *incumbent != *here && !far) {
     ++operator_actions;
+    if (twin) {
+      oracle.retired(s.number());
+      return s.retire();
+    }
     receiver->approve(s.setup().sender_id, *here);
   }
 }
