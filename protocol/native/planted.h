@@ -12,7 +12,7 @@ namespace tidegate {
   X(kNone, "nothing is planted")                                                               \
   X(kAnswerBeforeSync, "receiver answers a batch before its sync")                             \
   X(kDuplicateBySequence, "receiver takes a known sequence for a duplicate without its chain") \
-  X(kNoChainCheck, "receiver compares no chains, neither of batches nor of hellos")              \
+  X(kNoChainCheck, "receiver compares no chains, neither of batches nor of hellos")            \
   X(kHelloIgnoresChain, "receiver does not compare chain(confirmed) in a stream hello")        \
   X(kReleaseOnSoft, "sender confirms what is only answered ok")                                \
   X(kProofIsPair, "sender takes a pair where a proof is needed")                               \

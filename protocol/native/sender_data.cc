@@ -177,7 +177,8 @@ void SenderLink::data_answered(const InFlight& frame, Byte answer) {
   Stream* s = find_stream(frame.stream);
   if (s == nullptr) return;
   if (s->in_flight > 0) --s->in_flight;
-  // `ok` to a part that is not the last says nothing of the batch: the `fail` behind it may be lost each time.
+  // `ok` to a part that is not the last says nothing of the batch: the `fail` behind it may be lost each
+  // time.
   if (answer == Byte::kFail || frame.last != 0) s->answered_this_session = true;
   if (answer == Byte::kFail) {
     ++s->refused_in_row;
