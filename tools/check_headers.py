@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Compiles every tracked header alone, with Clang: a header includes what it uses, and Clang can read it.
+"""Compiles every header alone, with Clang: a header includes what it uses, and Clang can read it.
 
 The compiler runs under ccache where there is one, so an unchanged header costs milliseconds.
 """
@@ -10,6 +10,8 @@ import os
 import shutil
 import subprocess
 import sys
+
+import tree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COMPILER = ["clang++-19", "-std=c++23", "-Wall", "-Wextra", "-Werror=return-type", "-O0", f"-I{ROOT}", "-c"]
@@ -32,8 +34,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
-    listing = subprocess.run(["git", "-C", ROOT, "ls-files", "*.h"], capture_output=True, text=True, check=True)
-    headers = [path for path in listing.stdout.split("\n") if path and os.path.exists(os.path.join(ROOT, path))]
+    headers = tree.files("*.h")
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         for header, code, message in pool.map(compile_alone, headers):

@@ -13,9 +13,10 @@ violation of each kind and fails unless every one is found.
 import argparse
 import os
 import re
-import subprocess
 import sys
 import tempfile
+
+import tree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
@@ -164,8 +165,7 @@ def main():
     parser.add_argument("--self-test", action="store_true")
     if parser.parse_args().self_test:
         return 0 if self_test() else 1
-    listing = subprocess.run(["git", "-C", ROOT, "ls-files", "*.h", "*.cc"], capture_output=True, text=True, check=True)
-    paths = [path for path in listing.stdout.split("\n") if path and os.path.exists(os.path.join(ROOT, path))]
+    paths = tree.files("*.h", "*.cc")
     found = check(paths, lambda path: open(os.path.join(ROOT, path), encoding="utf-8").read())
     print("\n".join(found) or f"layering: {len(paths)} files, no violation")
     return 1 if found else 0

@@ -9,8 +9,9 @@ import argparse
 import ast
 import os
 import re
-import subprocess
 import sys
+
+import tree
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LICENCE = "SPDX-License-Identifier: Apache-2.0"
@@ -174,8 +175,7 @@ def main():
     parser.add_argument("--self-test", action="store_true")
     if parser.parse_args().self_test:
         return 0 if self_test() else 1
-    listing = subprocess.run(["git", "-C", ROOT, "ls-files"], capture_output=True, text=True, check=True)
-    paths = [path for path in listing.stdout.split("\n") if path and os.path.isfile(os.path.join(ROOT, path))]
+    paths = tree.files()
     found = check(paths, lambda path: open(os.path.join(ROOT, path), encoding="utf-8").read())
     print("\n".join(found) or f"text: {len(paths)} files, no violation")
     return 1 if found else 0

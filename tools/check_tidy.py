@@ -16,13 +16,11 @@ import subprocess
 import sys
 import time
 
+import tree
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 CHANGED_SINCE = "HEAD~10"
-
-
-def git(*arguments):
-    return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True, check=False).stdout.split("\n")
 
 
 def content(path, cache={}):  # noqa: B006: the cache is the point
@@ -50,8 +48,8 @@ def fingerprint(source):
 
 
 def in_order(sources):
-    changed = set(git("diff", "--name-only", CHANGED_SINCE)) | set(git("diff", "--name-only"))
-    salt = git("rev-parse", "HEAD")[0]
+    changed = set((tree.git("diff", "--name-only", CHANGED_SINCE) or tree.git("diff", "--name-only") or "").split("\n"))
+    salt = tree.git("rev-parse", "HEAD") or ""
     return sorted(sources, key=lambda s: (s not in changed, hashlib.sha256((salt + s).encode()).digest()))
 
 
@@ -69,7 +67,7 @@ def main():
     limit = float(os.environ.get("TIDEGATE_TIDY_SECONDS") or 0)
     with open(os.path.join(options.build, "compile_commands.json"), encoding="utf-8") as database:
         compiled = {os.path.relpath(entry["file"], ROOT) for entry in json.load(database)}
-    sources = [path for path in git("ls-files", "*.cc") if path and os.path.exists(os.path.join(ROOT, path))]
+    sources = tree.files("*.cc")
     # Fuzz programs are compiled by another preset; clang-tidy infers their flags from their neighbours.
     orphans = [path for path in sources if path not in compiled and not path.endswith("_fuzz.cc")]
     for path in orphans:

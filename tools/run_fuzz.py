@@ -12,14 +12,15 @@ import re
 import subprocess
 import sys
 
+import tree
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MAX_LENGTH = 1 << 16  # bytes of one input
 ENVIRONMENT = dict(os.environ, ASAN_SYMBOLIZER_PATH="/usr/bin/llvm-symbolizer-19")  # names and lines in a crash's stack
 
 
 def targets(name):
-    listing = subprocess.run(["git", "-C", ROOT, "ls-files", "*_fuzz.cc"], capture_output=True, text=True, check=True)
-    stems = sorted(os.path.basename(path)[:-3] for path in listing.stdout.split())
+    stems = sorted(os.path.basename(path)[:-3] for path in tree.files("*_fuzz.cc"))
     return [stem for stem in stems if not name or name in stem]
 
 

@@ -29,9 +29,6 @@ std::string read(const std::string& path) {
 std::string text_of(const std::string& value) {
   return value;
 }
-std::string text_of(const Secret& value) {
-  return value.reveal();
-}
 template <class T>
   requires std::is_arithmetic_v<T>
 std::string text_of(T value) {
