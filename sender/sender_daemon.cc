@@ -67,10 +67,7 @@ Status SenderDaemon::open_journal() {
   options.gap_allowed = [declare = config_.declare_gaps](StreamId) { return declare; };
   store_ = std::make_unique<NearStore>(env_, journal_.get(), &state_, std::move(options));
   TG_CHECK(store_->recover());
-  if (store_->streams().empty()) {
-    TG_TRY(stream_, store_->create_stream(kStreamLabel, journal_->head() == 0 ? 0 : journal_->first_lsn()));
-  }
-  stream_ = store_->streams().back();
+  TG_TRY(stream_, store_->ensure_stream(kStreamLabel));
   return take_back_stale_marks();
 }
 

@@ -138,10 +138,9 @@ Status FarStore::store(const StoreStreamOpen& request) {
   }
   const FarForkNote fork{request.journal, request.stream,     request.generation,
                          request.base,    request.base_chain, request.old_last};
-  TG_CHECK(write_owed());
+  TG_CHECK(write_all_owed());
   TG_CHECK(append_note(fork));
-  TG_CHECK(tell(fork));
-  return write_owed_if_room();
+  return follow_up(tell(fork));
 }
 
 Status FarStore::store(const StoreBatches& request) {
@@ -190,10 +189,9 @@ Status FarStore::store(const StoreGap& request) {
                                                      std::to_string(gap.to) +
                                                      " that does not follow what is there");
   }
-  TG_CHECK(write_owed());
+  TG_CHECK(write_all_owed());
   TG_CHECK(append_note(note));
-  TG_CHECK(tell(note));
-  return write_owed_if_room();
+  return follow_up(tell(note));
 }
 
 Status FarStore::store(const StoreEnd& request) {
@@ -220,8 +218,8 @@ Status FarStore::tell(const FarGapNote& gap) {
   return ledger(ledger_kind::kGap, gap.journal, gap.stream, gap.from, gap.to, 1, std::move(text));
 }
 
-// A crash between the note of a fork or gap and its entry: the event is written behind both, so only those
-// whose event is owed can lack one.
+// The entry is written behind the note and in front of the event, so only forks and gaps whose event is owed
+// can lack one: a crash or a full disk came between.
 Status FarStore::tell_untold() {
   const std::vector<LedgerEntry> known = state_->ledger_recent();
   const auto told = [&](const char* kind, const auto& note, Seq from, Seq to) {
@@ -279,16 +277,21 @@ Status FarStore::write_owed() {
   return {};
 }
 
-// The position stands in the note, which a full journal still takes; the event may follow later.
-Status FarStore::write_owed_if_room() {
-  Status written = write_owed();
-  if (!written.ok() && written.error().code == ErrorCode::kNoSpace) return {};
-  return written;
+// The position stands in the note, which a full journal still takes; entry and event may follow later, in
+// this order.
+Status FarStore::follow_up(Status told) {
+  if (told.ok()) told = write_owed();
+  if (!told.ok() && told.error().code == ErrorCode::kNoSpace) return {};
+  return told;
+}
+
+Status FarStore::write_all_owed() {
+  TG_CHECK(tell_untold());
+  return write_owed();
 }
 
 Status FarStore::recover() {
-  TG_CHECK(tell_untold());
-  TG_CHECK(write_owed());
+  TG_CHECK(write_all_owed());
   for (const DamagedRange& range : journal_->recovery().damaged) {
     const std::vector<LedgerEntry> known = state_->ledger_recent();
     const bool told = std::any_of(known.begin(), known.end(), [&](const LedgerEntry& entry) {
@@ -307,7 +310,7 @@ Status FarStore::approve(const Id& sender, const Id& journal) {
 }
 
 Status FarStore::maintain() {
-  TG_CHECK(write_owed_if_room());
+  TG_CHECK(follow_up(tell_untold()));
   if (duplicates_ != 0) {
     TG_CHECK(ledger(ledger_kind::kDuplicates, {}, 0, 0, 0, duplicates_,
                     "batches that came again with equal content: dropped"));

@@ -85,7 +85,8 @@ class FarStore final : public ReceiverStore {
   Status tell(const FarGapNote& gap);
   Status tell_untold();
   Status write_owed();
-  Status write_owed_if_room();
+  Status write_all_owed();
+  Status follow_up(Status told);
   Status append_owed(const FarForkNote& fork);
   Status append_owed(const FarGapNote& gap);
   Status ledger(const char* kind, const Id& journal, StreamId stream, Seq from, Seq to, std::uint64_t amount,

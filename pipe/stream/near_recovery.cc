@@ -84,4 +84,22 @@ Status NearStore::tell_replaced(const NearStream& lost, const LsnRange& damage, 
                                      : "stream " + std::to_string(heir) + " goes on behind them")});
 }
 
+Result<StreamId> NearStore::ensure_stream(const std::string& label) {
+  Lsn from = journal_->first_lsn();
+  for (const auto& [id, stream] : published_) {
+    if (stream.label != label) continue;
+    if (stream.end_lsn == 0) return id;
+    from = std::max(from, stream.end_lsn + 1);
+  }
+  for (;;) {
+    auto stream = create_stream(label, from);
+    const auto& error = stream.ok() ? Error() : stream.error();
+    if (stream.ok() || error.code != ErrorCode::kDamaged || !error.sequence) return stream;
+    Journal::Reader reader = journal_->reader(from);
+    for (auto meta = reader.next_meta(); meta.ok() && *meta; meta = reader.next_meta()) continue;
+    if (reader.position() > from) TG_CHECK(create_stream(label, from, reader.position() - 1));
+    from = *error.sequence;
+  }
+}
+
 }  // namespace tidegate

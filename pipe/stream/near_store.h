@@ -37,6 +37,10 @@ class NearStore final : public SenderStore {
   // A new stream: numbers every batch from first_lsn (0: the next one appended) to end_lsn (0: no end).
   // Durable. A first LSN of the past must be retained. kTrimmed, kDamaged where its content cannot be read.
   Result<StreamId> create_stream(const std::string& label, Lsn first_lsn, Lsn end_lsn = 0);
+  // The stream of this label that has no end; where there is none (the first start, or its creation was lost
+  // by damage) a new one that goes on behind the last of this label, or from the oldest batch on. What lies
+  // between and cannot be read is left out; what can, gets a stream of its own.
+  Result<StreamId> ensure_stream(const std::string& label);
   // Its number is spent; it pins nothing any more. kNotFound.
   Status drop_stream(StreamId stream, const std::string& reason);
   std::optional<NearStream> info(StreamId stream) const;  // as published; head as appended

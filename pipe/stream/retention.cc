@@ -47,10 +47,11 @@ Result<Lsn> releasable(const Journal& journal, Lsn pinned, std::int64_t now_wall
 
 Lsn pinned_lsn(const Journal& journal, const StreamState& state, const RetentionPolicy& policy) {
   std::optional<Lsn> least;
+  Lsn finished = 0;  // behind the end of the last stream nobody has read anything
   const auto pin = [&](Lsn lsn) { least = std::min(least.value_or(lsn), lsn); };
   for (const NearStream& stream : state.near_streams()) {
     if (stream.finished()) {
-      pin(journal.durable_lsn());
+      finished = std::max(finished, stream.end_lsn);
     } else if (policy.is_essential(stream.id)) {
       pin(stream.lsn_of(stream.confirmed));
     }
@@ -58,7 +59,7 @@ Lsn pinned_lsn(const Journal& journal, const StreamState& state, const Retention
   for (const auto& [name, position] : state.pipe_positions()) {
     if (policy.holding_pipes.contains(name)) pin(position.lsn);
   }
-  return least.value_or(0);
+  return least.value_or(std::min(finished, journal.durable_lsn()));
 }
 
 Result<Lsn> releasable_lsn(const Journal& journal, const StreamState& state, const RetentionPolicy& policy,

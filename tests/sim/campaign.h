@@ -2,9 +2,11 @@
 // Many schedules: run them, count what they did, and show that planted bugs are found.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "protocol/native/planted.h"
@@ -15,10 +17,10 @@ namespace tidegate::sim {
 struct CampaignOptions {
   std::uint64_t schedules = 1000;
   std::uint64_t seed = 1;
-  std::uint64_t from = 0;  // number of the first schedule
-  unsigned jobs = 1;
-  std::uint64_t stop_after = 20;  // violations
-  double seconds = 0;             // of real time; 0: no limit
+  std::uint64_t from = 0;                                             // number of the first schedule
+  unsigned jobs = std::max(1U, std::thread::hardware_concurrency());  // threads
+  std::uint64_t stop_after = 20;                                      // violations
+  double seconds = 0;                                                 // of real time; 0: no limit
 };
 
 struct Campaign {

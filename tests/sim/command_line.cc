@@ -21,7 +21,7 @@ constexpr const char* kUsage =
     "them\n"
     "  --seeds N       with --plant: from N seeds, drawn and printed unless --seed gives the first (default "
     "1)\n"
-    "  --jobs J        threads (default 1)\n"
+    "  --jobs J        threads (default: one per core)\n"
     "  --seconds T     stop after T seconds of real time (each bug has T with --plant)\n"
     "  --json FILE     write the result\n";
 

@@ -88,6 +88,11 @@ bool FaultInjector::at_device(FaultKind kind, SimRandom& random) {
       d.once.duplicate_answers = few;
       return true;
     case kAnswerInvented: {
+      if (random.chance(1, 2)) {
+        d.once.stray_at_frame = 1 + static_cast<std::uint32_t>(random.below(40));
+        d.once.stray = static_cast<std::uint8_t>(random.chance(2, 3) ? 0x00 : 0xFF);
+        return true;
+      }
       bool any = false;
       for (std::uint32_t i = 0; i < few; ++i) {
         const auto value = static_cast<std::uint8_t>(random.chance(2, 3) ? 0x00 : 0xFF);

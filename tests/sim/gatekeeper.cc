@@ -205,6 +205,10 @@ void Gatekeeper::forward(const TunnelPtr& tunnel, Bytes bytes) {
   if (faults.down || !tunnel->inner_open) return;
   if (faults.answers_itself)
     queue_->after(timing.delay, kWorld, [this, tunnel] { give_answer(tunnel, 0x00); });
+  if (once.stray_at_frame > 0 && --once.stray_at_frame == 0) {
+    say("puts a byte in front of an answer");
+    queue_->after(0, kWorld, [this, tunnel, stray = once.stray] { give_answer(tunnel, stray); });
+  }
   if (faults.stalls) return;
   if (faults.frame_limit != 0 && bytes.size() > faults.frame_limit) {
     say("cuts a frame of " + std::to_string(bytes.size()) + " bytes: above its limit");

@@ -127,7 +127,8 @@ void Machine::replace_disk(Nanos down) {
 }
 
 bool Machine::rot() {
-  if (journal() == nullptr) return false;
+  // Once in the life of a process: a second bit may hit the very evidence that speaks of the first.
+  if (journal() == nullptr || rotted_in_ == process_) return false;
   // A quiet moment: damage in a tail that no mark vouches for yet cannot be told from a torn write.
   bool marked = false;
   site_->queue->run_as(process_, [&] {
@@ -145,6 +146,7 @@ bool Machine::rot() {
   const std::uint64_t at = 64 + random_.below(segment.bytes - 64);
   if (!files_.rot(segment.path, at, static_cast<unsigned>(random_.below(8))).ok()) return false;
   site_->say(name_ + ": a bit of " + segment.path + " flips at " + std::to_string(at));
+  rotted_in_ = process_;
   rotted();
   return true;
 }

@@ -106,6 +106,7 @@ class Machine {
   Nanos down_after_crash_ = 5 * kSecond;
   bool retired_ = false;
   bool rolled_back_once_ = false;
+  ProcessId rotted_in_ = kWorld;
   std::uint64_t boots_ = 0;
 };
 
@@ -160,7 +161,6 @@ class SenderMachine final : public Machine {
   void rotted() override { site_->oracle->rotted(setup_.number); }
   void produce_now();
   void tell_own_events();
-  Status create_streams();
   void trim();
   void look_at(const Status& status);
   Batch make_content(std::uint32_t largest);

@@ -113,9 +113,17 @@ Status ReceiverMachine::start() {
 // What was appended before the process died and is there now counts as synced: the journal says so.
 void ReceiverMachine::tell_read_back() {
   Journal::Reader reader = run_->journal->reader(std::max(synced_to_ + 1, run_->journal->first_lsn()));
-  for (auto meta = reader.next_meta(); meta.ok() && *meta; meta = reader.next_meta())
+  for (;;) {
+    const auto meta = reader.next_meta();
+    if (!meta.ok()) {
+      if (!meta.error().sequence || *meta.error().sequence <= reader.position()) break;
+      reader.skip_to(*meta.error().sequence);
+      continue;
+    }
+    if (!*meta) break;
     for (std::size_t i = (*meta)->skip; i < (*meta)->hashes.size(); ++i)
       site_->oracle->far_synced((*meta)->hashes[i]);
+  }
   synced_to_ = run_->journal->durable_lsn();
 }
 

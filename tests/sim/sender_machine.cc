@@ -109,7 +109,13 @@ Status SenderMachine::start() {
   p.store = std::make_unique<NearStore>(env(), p.journal.get(), &p.state, options);
   TG_CHECK(p.store->recover());
   tell_own_events();
-  if (p.store->streams().empty()) TG_CHECK(create_streams());
+  TG_CHECK(p.store->ensure_stream("live"));
+  for (const StreamId id : p.store->streams()) {
+    const NearStream s = *p.store->info(id);
+    site_->say(name_ + ": stream " + std::to_string(id) + " numbers " + std::to_string(s.first_lsn) + ".." +
+               (s.end_lsn == 0 ? std::string() : std::to_string(s.end_lsn)) + ", confirmed " +
+               std::to_string(s.confirmed) + ", generation " + std::to_string(s.generation));
+  }
   p.watched = std::make_unique<WatchedStore>(p.store.get(), this);
   AirGapConnectorOptions connector{{"gatekeeper", 9780}, {}, setup_.link};
   p.connector = std::make_unique<AirGapConnector>(
@@ -124,25 +130,6 @@ Status SenderMachine::start() {
   every(150 * kSecond, [this] { trim(); });
   if (waiting_ > 0) produce_now();
   return {};
-}
-
-// One stream from the oldest batch on; around what cannot be read (the note of an earlier stream was lost
-// with it), two.
-Status SenderMachine::create_streams() {
-  NearStore& store = *run_->store;
-  const Lsn first = run_->journal->first_lsn();
-  Lsn from = first;
-  for (;;) {
-    const auto stream = store.create_stream("live", from);
-    if (stream.ok()) return {};
-    if (stream.error().code != ErrorCode::kDamaged || !stream.error().sequence) return stream.error();
-    Journal::Reader reader = run_->journal->reader(from);
-    for (auto meta = reader.next_meta(); meta.ok() && *meta; meta = reader.next_meta()) continue;
-    if (reader.position() > from)
-      if (const auto closed = store.create_stream("live", from, reader.position() - 1); !closed.ok())
-        return closed.error();
-    from = *stream.error().sequence;
-  }
 }
 
 Oracle::LiveSender SenderMachine::live() const {

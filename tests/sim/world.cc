@@ -178,14 +178,15 @@ void World::operate_link(SenderMachine& s, bool twin) {
   const auto here = s.journal_id();
   const auto far = receiver->store() != nullptr && here ? receiver->store()->journal(*here) : std::nullopt;
   const bool link_refused = message.find("refuses the link") != std::string::npos;
-  const bool behind_fence = link_refused && s.setup().link.ask == AskMode::kOff && far && !far->superseded &&
-                            far->session >= s.store()->session();
+  // A flipped bit may have hit the note of the session.
+  bool for_a_reason = s.was_rolled_back() || oracle.holding(s.number()).rotted;
+  for (std::size_t i = 0; i < senders.size(); ++i)
+    for_a_reason = for_a_reason || (is_twin[i] && senders[i]->setup().sender_id == s.setup().sender_id);
+  const bool behind_fence = link_refused && s.setup().link.ask == AskMode::kOff && for_a_reason && far &&
+                            !far->superseded && far->session >= s.store()->session();
   if (s.fenced() || behind_fence) {
     ++operator_actions;
-    bool for_a_reason = s.was_rolled_back();
-    for (std::size_t i = 0; i < senders.size(); ++i)
-      for_a_reason = for_a_reason || (is_twin[i] && senders[i]->setup().sender_id == s.setup().sender_id);
-    if (!for_a_reason && !oracle.holding(s.number()).rotted)
+    if (!for_a_reason)
       violation(s.name() +
                 " is fenced though there is no twin and its disk was never that of an earlier moment");
     const bool was_twin = twin;
