@@ -196,7 +196,17 @@ void ReceiverLink::pump(Connection& c) {
 void ReceiverLink::remember(const Id& journal, StreamId id, Reason reason) {
   constexpr std::size_t kMost = 65'536;
   if (reasons_.size() >= kMost) reasons_.erase(reasons_.begin());
+  if (reason == Reason::kDamaged && id != 0) {  // kept for the link: what stands in the frame may be wrong
+    reasons_.erase({journal, id});
+    id = 0;
+  }
   reasons_[{journal, id}] = reason;
+}
+
+void ReceiverLink::forget(const Id& journal, StreamId id) {
+  reasons_.erase({journal, id});
+  const auto link = reasons_.find({journal, 0});
+  if (link != reasons_.end() && link->second == Reason::kDamaged) reasons_.erase(link);
 }
 
 void ReceiverLink::refuse(Connection& c, StreamId id, std::uint64_t slot, Reason reason,

@@ -147,6 +147,7 @@ class ReceiverLink {
   // R6: `fail`, then nothing more on this session.
   void refuse(Connection& c, StreamId id, std::uint64_t slot, Reason reason, const std::string& what);
   void remember(const Id& journal, StreamId id, Reason reason);
+  void forget(const Id& journal, StreamId id);  // a batch, final part or gap is answered `ok`
   void close(ConnectionId id, const std::string& reason);
   void close_session(const Id& journal, const std::string& reason, ConnectionId except = 0);
   void supersede(const Id& journal, const std::string& reason);

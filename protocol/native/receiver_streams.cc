@@ -143,7 +143,7 @@ void ReceiverLink::finish_batch(Connection& c, StreamId id, const BatchFrame& ba
   if (last <= position) {
     counters_.duplicate_batches += batch.hashes.size();
     if (last <= s.durable) {
-      reasons_.erase({c.journal, id});
+      forget(c.journal, id);
       return fill(c, slot, Byte::kOk);
     }
     s.waiters.push_back({c.id, slot, last});  // known, but not yet synced
@@ -240,7 +240,7 @@ void ReceiverLink::on_gap(Connection& c, StreamId id, const GapFrame& gap) {
     if (!own) return refuse(c, id, slot, Reason::kChainUnknown, where);
     if (*own != gap.chain_after) return refuse(c, id, slot, Reason::kDiverged, where);
     if (gap.to <= s.durable) {
-      reasons_.erase({c.journal, id});
+      forget(c.journal, id);
       return fill(c, slot, Byte::kOk);
     }
     s.waiters.push_back({c.id, slot, gap.to});
@@ -281,7 +281,7 @@ void ReceiverLink::release_waiters(Stream& s) {
     ready.push_back(w);
     return true;
   });
-  if (!ready.empty()) reasons_.erase({s.journal, s.id});
+  if (!ready.empty()) forget(s.journal, s.id);
   for (const auto& w : ready) fill_if_there(w.connection, w.slot, Byte::kOk);
 }
 

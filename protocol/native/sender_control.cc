@@ -212,8 +212,10 @@ void SenderLink::ask_next_reason(Stream* s) {
                                                        : next(kLinkReasons);
   if (c.reason == Reason::kNone) return reason_known(s, Reason::kNone);
   ++c.reason_index;
+  const bool of_link = s == nullptr || c.reason == Reason::kDamaged;
+  if (s != nullptr && c.reason == Reason::kDamaged && s->damage_believed) return ask_next_reason(s);
   Question q;
-  q.stream = s == nullptr ? StreamId{0} : s->id;
+  q.stream = of_link ? StreamId{0} : s->id;
   q.ask.predicate = Predicate::kReason;
   q.ask.number = static_cast<std::uint64_t>(c.reason);
   ask(q);
@@ -290,8 +292,11 @@ void SenderLink::refused_frame_reason(Stream& s, Reason reason) {
       s.backoff = options_.quiet_max;
       s.ask_reason = true;
       return wait_alone(s, reason_text(reason), true);
+    case Reason::kDamaged:
+      s.damage_believed = true;
+      return resolve_soft(s);
     default:
-      return resolve_soft(s);  // damaged on the way, or not known: send again
+      return resolve_soft(s);  // not known: send again
   }
 }
 

@@ -289,6 +289,35 @@ TEST_F(SenderControl, ARefusedFrameWhoseReceiverIsOnlyBehindIsSentAgainWithoutAF
   EXPECT_EQ(rig.store.generation(1), 1U);
 }
 
+// The receiver keeps damage for the whole link, so an old one may stand there for ever.
+TEST_F(SenderControl, DamageIsAskedOfTheLinkAndBelievedOnceUntilDataIsAccepted) {
+  with_confirmed(rig, 10);
+  bool refuse = true;
+  rig.far_reason = Reason::kDamaged;
+  rig.script = [&](const SentFrame& frame) {
+    return refuse && frame.as<BatchFrame>() != nullptr ? Reply::kFail : Reply::kRight;
+  };
+  const auto asked = [&] {
+    int count = 0;
+    for (const SentFrame& frame : rig.sent)
+      if (is_ask(frame, Predicate::kReason) && frame.as<Ask>()->number == 1 && !frame.as<Ask>()->negated) {
+        EXPECT_EQ(frame.message.header.stream, 0U);
+        ++count;
+      }
+    return count;
+  };
+  rig.produce(1);
+  rig.run_for(60 * kLinkSecond);
+  EXPECT_EQ(asked(), 1);
+  refuse = false;
+  rig.run_for(120 * kLinkSecond);
+  EXPECT_EQ(rig.far_position[1], 11U);
+  refuse = true;
+  rig.produce(1);
+  rig.run_for(60 * kLinkSecond);
+  EXPECT_EQ(asked(), 2);
+}
+
 // ---- refused hellos
 
 TEST_F(SenderControl, AReceiverThatIsBehindLowersConfirmedWithALedgerNote) {

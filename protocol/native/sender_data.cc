@@ -205,6 +205,7 @@ void SenderLink::data_answered(const InFlight& frame, Byte answer) {
   s->silent_sessions = 0;
   s->backoff = 0;
   s->ask_reason = false;
+  s->damage_believed = false;
   s->message.clear();
   quiet_ = 0;
   if (planted(Planted::kReleaseOnSoft))

@@ -49,6 +49,8 @@ struct SenderLink::Stream {
   Seq part_seq = 0;
   // history of refusals
   bool ask_reason = false;  // a frame was refused, or its answers never come
+  bool damage_believed =
+      false;  // that reason is kept for the whole link: believed once until data is accepted
   std::uint32_t refused_in_row = 0;
   std::uint32_t silent_sessions = 0;
   bool sent_this_session = false;
