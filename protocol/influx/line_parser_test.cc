@@ -148,7 +148,7 @@ TEST(LineParser, TextBehindAStringIsRefusedOnRequest) {
 
 TEST(LineParser, LinesThatMakeAServerCrashAreRefused) {
   EXPECT_EQ(error_of({}, "0 \\\\=\"=\""), "invalid field format");
-  EXPECT_EQ(error_of({}, std::string_view("m \0=\",\"=3,\"=\"", 14)), "missing field key");
+  EXPECT_EQ(error_of({}, std::string_view("m \0=\",\"=3,\"=\"\0", 14)), "missing field key");
 }
 
 TEST(LineParser, AFieldNamedTimeIsRefusedEvenBesideOthers) {
