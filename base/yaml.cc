@@ -10,9 +10,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <numeric>
 #include <set>
 #include <sstream>
+
+#include "base/nearest.h"
 
 namespace tidegate {
 
@@ -116,35 +117,9 @@ class TreeBuilder final : public YAML::EventHandler {
   std::vector<YamlNode*> open_;
 };
 
-// Edits (insert, delete, replace, swap neighbours) that turn one word into the other.
-std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::vector<std::size_t>> d(a.size() + 1, std::vector<std::size_t>(b.size() + 1));
-  for (std::size_t i = 0; i <= a.size(); ++i) d[i][0] = i;
-  std::iota(d[0].begin(), d[0].end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const bool same = a[i - 1] == b[j - 1];
-      d[i][j] = std::min({d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + (same ? 0 : 1)});
-      const bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-      if (swapped) d[i][j] = std::min(d[i][j], d[i - 2][j - 2] + 1);
-    }
-  }
-  return d[a.size()][b.size()];
-}
-
 std::string hint_for(std::string_view key, const std::vector<std::string>& known) {
-  constexpr std::size_t kLongestKey = 64;  // the distance costs the product of the lengths
   if (known.empty()) return "; no keys are known here";
-  std::size_t best = std::max<std::size_t>(2, key.size() / 3) + 1;
-  const std::string* nearest = nullptr;
-  for (const std::string& word : known) {
-    if (key.size() > kLongestKey) break;
-    const std::size_t edits = distance(key, word);
-    if (edits >= best || edits >= word.size()) continue;
-    best = edits;
-    nearest = &word;
-  }
-  if (nearest != nullptr) return ", did you mean '" + *nearest + "'?";
+  if (const std::string* nearest = nearest_word(key, known)) return ", did you mean '" + *nearest + "'?";
   std::string list;
   for (const std::string& word : known) list += (list.empty() ? "" : ", ") + word;
   return "; known here: " + list;
