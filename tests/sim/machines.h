@@ -162,6 +162,7 @@ class SenderMachine final : public Machine {
   void produce_now();
   void tell_own_events();
   void trim();
+  void tell_released();
   void look_at(const Status& status);
   Batch make_content(std::uint32_t largest);
 
@@ -205,6 +206,7 @@ class ReceiverMachine final : public Machine {
   void replaced() override;
   void rotted() override { site_->oracle->far_rotted(); }
   void trim();
+  void tell_released();
   void give_to_sinks(Lsn up_to);
   void tell_read_back();
 

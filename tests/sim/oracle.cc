@@ -103,6 +103,10 @@ void Oracle::replaced(int machine) {
   m = Holding{};
 }
 
+void Oracle::numbered(const Id& journal, StreamId stream, Lsn shift) {
+  shifts_[{journal, stream}].insert(shift);
+}
+
 void Oracle::forked(const Id& journal, StreamId stream, std::uint32_t generation, Seq base) {
   bases_[{journal, stream, generation}].insert(base);
 }
@@ -346,10 +350,10 @@ bool Oracle::covered_by_any_gap(const Far& far, const Fact& fact) const {
     if (e.journal == fact.journal && e.from <= fact.lsn && fact.lsn <= e.to) return true;
   return std::any_of(far.ledger.begin(), far.ledger.end(), [&](const LedgerEntry& e) {
     if (e.kind != ledger_kind::kGap || e.journal != fact.journal) return false;
-    const auto line = far.lines.find({e.journal, e.stream});
-    const std::int64_t shift = line == far.lines.end() ? 0 : line->second.shift.value_or(0);
-    const auto seq = static_cast<std::uint64_t>(static_cast<std::int64_t>(fact.lsn) - shift);
-    return e.from <= seq && seq <= e.to;
+    const auto shifts = shifts_.find({e.journal, e.stream});
+    return shifts != shifts_.end() && std::ranges::any_of(shifts->second, [&](Lsn shift) {
+             return fact.lsn > shift && e.from <= fact.lsn - shift && fact.lsn - shift <= e.to;
+           });
   });
 }
 

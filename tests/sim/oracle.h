@@ -46,6 +46,8 @@ class Oracle {
   // The disk is that of an earlier moment; or an empty one.
   void rolled_back(int machine, const Holding& to);
   void replaced(int machine);
+  // A stream numbers LSN shift + 1 as 1. More than one shift: its creation was lost by damage.
+  void numbered(const Id& journal, StreamId stream, Lsn shift);
   // The sender goes on in a new generation from `base`.
   void forked(const Id& journal, StreamId stream, std::uint32_t generation, Seq base);
   // The sender says for good that it cannot give these.
@@ -119,6 +121,7 @@ class Oracle {
   std::map<int, Holding> machines_;
   // Of generations: several where twins or a disk of an earlier moment made one twice.
   std::map<std::tuple<Id, StreamId, std::uint32_t>, std::set<Seq>> bases_;
+  std::map<std::pair<Id, StreamId>, std::set<Lsn>> shifts_;
   Nanos far_lost_at_ = -1;
   bool far_rotted_ = false;
   std::uint64_t far_damaged_ = 0;

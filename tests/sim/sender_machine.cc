@@ -102,6 +102,7 @@ Status SenderMachine::start() {
                              p.journal->damaged().front().reason);
   site_->oracle->reopened(setup_.number, p.journal->id(), p.journal->first_lsn(), p.journal->head());
   tell_unreadable();
+  tell_released();  // a crash in the midst of a trim
   NearStoreOptions options;
   options.sender_id = setup_.sender_id;
   options.retention.window = setup_.journal.window;
@@ -115,6 +116,7 @@ Status SenderMachine::start() {
     site_->say(name_ + ": stream " + std::to_string(id) + " numbers " + std::to_string(s.first_lsn) + ".." +
                (s.end_lsn == 0 ? std::string() : std::to_string(s.end_lsn)) + ", confirmed " +
                std::to_string(s.confirmed) + ", generation " + std::to_string(s.generation));
+    site_->oracle->numbered(p.journal->id(), id, s.first_lsn - 1);
   }
   p.watched = std::make_unique<WatchedStore>(p.store.get(), this);
   AirGapConnectorOptions connector{{"gatekeeper", 9780}, {}, setup_.link};
@@ -302,6 +304,10 @@ void SenderMachine::trim() {
     if (freed.error().code != ErrorCode::kDamaged) look_at(freed.error());
     return;
   }
+  tell_released();
+}
+
+void SenderMachine::tell_released() {
   const bool may_ask = setup_.link.ask != AskMode::kOff;
   const Nanos window = setup_.journal.window.micros * kMicrosecond;
   site_->oracle->released(setup_.number, run_->journal->first_lsn(),

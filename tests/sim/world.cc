@@ -200,7 +200,8 @@ void World::operate_link(SenderMachine& s, bool twin) {
   }
   if (!refused || receiver->store() == nullptr || !here) return;
   const auto incumbent = receiver->store()->journal_of_sender(s.setup().sender_id);
-  if (incumbent && *incumbent != *here && !far) {
+  const bool replaced = far && far->superseded && twin;  // the box that goes on has a new journal
+  if ((incumbent && *incumbent != *here && !far) || replaced) {
     ++operator_actions;
     if (twin) {
       oracle.retired(s.number());
