@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +33,7 @@ enum class AttributeType : std::uint8_t {
   kNumber,    // a finite double within [min, max]
   kChoice,    // one of `choices`, without case
   kTime,      // event time: an integer in the unit of the data, or a date (base/timestamp.h)
-  kDuration,  // 10s, 5min, 1h, 2d, 3w, 250ms; a bare integer counts seconds
+  kDuration,  // 10s, 5min, 1h30m, 2d, 3w, 250ms; a bare integer counts seconds; min and max in nanoseconds
   kBytes      // an integer, or one with k, m, g, KiB, MiB, GiB
 };
 
@@ -45,6 +46,7 @@ struct AttributeSpec {
   bool secret = false;  // masked wherever it is shown
   std::int64_t min = INT64_MIN, max = INT64_MAX;
   std::vector<std::string> choices;
+  std::vector<std::string> aliases;  // other names of it, lower case, without the prefix
 };
 
 struct PluginInfo {
@@ -73,8 +75,27 @@ Result<std::uint64_t> read_bytes(const Attributes& from, PluginKind kind, const 
                                  std::uint64_t fallback);
 std::string read_text(const Attributes& from, const std::string& name, std::string fallback = {});
 
+// '<kind>.<name>' in quotes, as messages show it.
+std::string shown_attribute(PluginKind kind, std::string_view name);
+// True for what must be masked wherever it is shown: what `plugin` (may be null) declares secret, and any
+// name that ends like one (password, token, secret ...), also of plugins that are not known here.
+bool is_secret_attribute(std::string_view name, const PluginInfo* plugin);
+inline constexpr std::string_view kMaskedValue = "******";
+
+// The same attributes with every alias replaced by the name it stands for, and the plugin by its own name.
+// kInvalidArgument where one attribute is given by two of its names.
+Result<Attributes> with_own_names(const Attributes& attributes, const PluginInfo& plugin);
+
+struct AttributeFault {
+  std::string name;  // of the attribute that is wrong; empty: something is missing
+  Error error;       // kInvalidArgument
+};
+// The first thing check_attributes() would complain about, with the attribute's name apart.
+std::optional<AttributeFault> find_fault(const Attributes& attributes, const PluginInfo& plugin);
+
 // Every attribute against what the plugin knows: unknown ones (with the nearest known name), wrong types,
-// values out of range, required ones that are missing. The first error, kInvalidArgument.
+// values out of range, required ones that are missing. Aliases are as good as the names they stand for. The
+// first error, kInvalidArgument; a secret value is never part of it.
 Status check_attributes(const Attributes& attributes, const PluginInfo& plugin);
 
 }  // namespace tidegate
