@@ -70,7 +70,7 @@ Status ReceiverDaemon::start_pipes() {
     } else {
       d.connector = std::make_unique<InfluxSink>(std::get<InfluxSinkOptions>(sink.target));
     }
-    d.source = std::make_unique<JournalRecords>(*journal_);
+    d.source = std::make_unique<JournalRecords>(*journal_, records_);
     PipeOptions options;
     options.name = sink.name;
     options.own_journal = journal_->id();

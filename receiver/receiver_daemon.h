@@ -66,6 +66,7 @@ class ReceiverDaemon {
   AsioLoop loop_;
   StreamState state_;
   std::unique_ptr<Journal> journal_;
+  RecordCache records_;
   std::unique_ptr<FarStore> store_;
   std::unique_ptr<JournalPositions> positions_;
   std::unique_ptr<JournalCommitter> committer_;

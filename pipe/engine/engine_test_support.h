@@ -69,7 +69,7 @@ class MemoryRecords final : public RecordSource {
   void fail_next(Error error) { failure_ = std::move(error); }
   Record& record(std::size_t index) { return records_[index]; }
 
-  Result<std::optional<Record>> next() override {
+  Result<DecodedRecordPtr> next() override {
     const std::scoped_lock lock(mutex_);
     if (failure_.has_value()) {
       Error error = std::move(*failure_);
@@ -84,9 +84,9 @@ class MemoryRecords final : public RecordSource {
     for (const Record& record : records_) {
       if (record.meta.last_lsn() < cursor_) continue;
       cursor_ = record.meta.last_lsn() + 1;
-      return std::optional<Record>(record);
+      return DecodedRecord::make(record, 1 << 20);
     }
-    return std::optional<Record>();
+    return DecodedRecordPtr();
   }
   void seek(Lsn next_wanted) override { cursor_ = next_wanted; }
   Lsn durable() const override {

@@ -48,7 +48,7 @@ class JournalPipeTest : public ::testing::Test {
   void open() {
     state_ = std::make_unique<StreamState>();
     journal_ = Journal::open(sim_.env(), journal_options_, state_.get()).value();
-    records_ = std::make_unique<JournalRecords>(*journal_);
+    records_ = std::make_unique<JournalRecords>(*journal_, cache_);
     positions_ = std::make_unique<JournalPositions>(journal_.get(), state_.get());
     target_ = std::make_unique<Target>(&got_);
     PipeOptions options;
@@ -83,6 +83,7 @@ class JournalPipeTest : public ::testing::Test {
   JournalOptions journal_options_;
   std::unique_ptr<StreamState> state_;
   std::unique_ptr<Journal> journal_;
+  RecordCache cache_;
   std::unique_ptr<JournalRecords> records_;
   std::unique_ptr<JournalPositions> positions_;
   std::unique_ptr<Target> target_;

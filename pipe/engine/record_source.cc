@@ -5,6 +5,18 @@
 
 namespace tidegate {
 
+Result<DecodedRecordPtr> JournalRecords::next() {
+  if (cursor_ > journal_.durable_lsn()) return DecodedRecordPtr();
+  TG_TRY(DecodedRecordPtr record, cache_.get(cursor_, [this]() -> Result<DecodedRecordPtr> {
+    if (reader_.position() != cursor_) reader_.skip_to(cursor_);
+    TG_TRY(std::optional<Record> read, reader_.next());
+    if (!read.has_value()) return DecodedRecordPtr();
+    return DecodedRecord::make(std::move(*read), kLargestDecodedRecord);
+  }));
+  if (record != nullptr) cursor_ = record->meta().last_lsn() + 1;
+  return record;
+}
+
 Loss JournalRecords::loss_at(Lsn wanted, const Error& why) const {
   // The journal's reader names the LSN behind the loss; without it one batch is given up and the next is
   // tried.

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "pipe/journal/journal.h"
+#include "pipe/engine/record_cache.h"
 
 namespace tidegate {
 
@@ -24,9 +24,9 @@ constexpr std::uint8_t kLossDamaged = 2;
 class RecordSource {
  public:
   virtual ~RecordSource() = default;
-  // The next durable record that holds LSNs >= the cursor (it may start before it), or nothing at the durable
+  // The next durable record that holds LSNs >= the cursor (it may start before it), or null at the durable
   // end. kTrimmed, kDamaged: ask loss_at(cursor), seek() behind it. Anything else may be tried again.
-  virtual Result<std::optional<Record>> next() = 0;
+  virtual Result<DecodedRecordPtr> next() = 0;
   virtual void seek(Lsn next_wanted) = 0;
   virtual Lsn durable() const = 0;
   // After next() failed: the LSNs from `wanted` that are gone. Always holds `wanted`.
@@ -35,19 +35,24 @@ class RecordSource {
   virtual std::uint64_t bytes_behind(Lsn position) const = 0;
 };
 
-// The journal must outlive it.
+constexpr std::uint64_t kLargestDecodedRecord = 256ULL << 20;
+
+// Journal and cache must outlive it.
 class JournalRecords final : public RecordSource {
  public:
-  explicit JournalRecords(const Journal& journal) : journal_(journal), reader_(journal.reader(1)) {}
-  Result<std::optional<Record>> next() override { return reader_.next(); }
-  void seek(Lsn next_wanted) override { reader_.skip_to(next_wanted); }
+  JournalRecords(const Journal& journal, RecordCache& cache)
+      : journal_(journal), cache_(cache), reader_(journal.reader(1)) {}
+  Result<DecodedRecordPtr> next() override;
+  void seek(Lsn next_wanted) override { cursor_ = next_wanted; }
   Lsn durable() const override { return journal_.durable_lsn(); }
   Loss loss_at(Lsn wanted, const Error& why) const override;
   std::uint64_t bytes_behind(Lsn position) const override;
 
  private:
   const Journal& journal_;
+  RecordCache& cache_;
   Journal::Reader reader_;
+  Lsn cursor_ = 1;
 };
 
 }  // namespace tidegate

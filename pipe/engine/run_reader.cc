@@ -6,9 +6,9 @@
 namespace tidegate {
 
 struct Run::Held {
-  Record record;
-  DecodedContainer decoded;  // views point into it or into record.container
-  Batch made;                // a gap event of our own
+  DecodedRecordPtr record;
+  RecordMeta made_meta;  // of a gap event of our own
+  Batch made;
 };
 
 Run::Run() = default;
@@ -16,53 +16,24 @@ Run::Run(Run&&) noexcept = default;
 Run& Run::operator=(Run&&) noexcept = default;
 Run::~Run() = default;
 
-namespace {
-
-Status check_shape(const RecordMeta& meta, std::size_t batches) {
-  if (meta.hashes.size() == batches && std::size_t{meta.skip} + meta.count == batches) return {};
-  return make_error(ErrorCode::kDamaged, "the record speaks of " + std::to_string(meta.skip) + " + " +
-                                             std::to_string(meta.count) + " batches and " +
-                                             std::to_string(meta.hashes.size()) +
-                                             " hashes, its container holds " + std::to_string(batches));
-}
-
-// A deliverable batch, its content hash compared.
-Result<DeliverableBatch> check_batch(const RecordMeta& meta, std::size_t index, ByteView canonical) {
-  if (xxh3_128(canonical) != meta.hashes[index]) {
-    return make_error(ErrorCode::kChecksum, "content hash of a batch in the journal");
-  }
-  TG_TRY(const BatchSummary summary, summarize(canonical));
-  return DeliverableBatch{meta.first_lsn + (index - meta.skip), canonical, summary, &meta};
-}
-
-}  // namespace
-
-bool RunReader::add(Record record, Run* run, std::optional<Error>* why) {
-  const RecordMeta& meta = record.meta;
+bool RunReader::add(DecodedRecordPtr record, Run* run, std::optional<Error>* why) {
+  const RecordMeta& meta = record->meta();
   if (!options_.own_journal.is_zero() &&
       std::ranges::find(meta.hops, options_.own_journal) != meta.hops.end()) {
     run->own_hops += meta.last_lsn() - run->last;
     run->last = meta.last_lsn();
     return true;
   }
-  auto held = std::make_unique<Run::Held>();
-  held->record = std::move(record);
-  const RecordMeta& kept = held->record.meta;
-  auto decoded =
-      decode_container(kept.codec, kept.decoded_size, held->record.container, options_.decoded_limit);
-  if (!decoded.ok()) return *why = std::move(decoded).error(), false;
-  held->decoded = std::move(decoded).value();
-  if (Status shape = check_shape(kept, held->decoded.batches.size()); !shape.ok()) {
-    return *why = std::move(shape).error(), false;
-  }
-  run->held.push_back(std::move(held));
-  const Run::Held& in = *run->held.back();
-  for (Lsn lsn = std::max(run->last + 1, kept.first_lsn); lsn <= kept.last_lsn(); ++lsn) {
-    const std::size_t index = kept.skip + (lsn - kept.first_lsn);
-    auto batch = check_batch(kept, index, in.decoded.batches[index]);
-    if (!batch.ok()) return *why = std::move(batch).error(), false;
-    run->bytes += batch->canonical.size();
-    run->batches.push_back(std::move(batch).value());
+  for (Lsn lsn = std::max(run->last + 1, meta.first_lsn); lsn <= meta.last_lsn(); ++lsn) {
+    const std::size_t index = lsn - meta.first_lsn;
+    if (auto trouble = record->trouble(index)) return *why = std::move(trouble), false;
+    const DeliverableBatch batch{lsn, record->canonical(index), record->summary(index), &meta};
+    if (run->held.empty() || run->held.back()->record != record) {
+      run->held.push_back(std::make_unique<Run::Held>());
+      run->held.back()->record = record;
+    }
+    run->bytes += batch.canonical.size();
+    run->batches.push_back(batch);
     run->last = lsn;
   }
   return true;
@@ -76,10 +47,10 @@ Run RunReader::lost(Loss loss) const {
   gap.from = loss.first;
   gap.to = loss.last;
   held->made = make_batch({TimeUnit::kNanosecond, 0, "tidegate"}, std::vector{gap});
-  held->record.meta.first_lsn = loss.last;
-  held->record.meta.count = 1;
-  held->record.meta.hashes = {held->made.hash};
-  run.batches.push_back({loss.last, held->made.canonical, held->made.summary, &held->record.meta});
+  held->made_meta.first_lsn = loss.last;
+  held->made_meta.count = 1;
+  held->made_meta.hashes = {held->made.hash};
+  run.batches.push_back({loss.last, held->made.canonical, held->made.summary, &held->made_meta});
   run.held.push_back(std::move(held));
   run.last = loss.last;
   run.loss = std::move(loss);
@@ -96,13 +67,13 @@ Result<bool> RunReader::extend(Run* run, std::optional<Loss>* loss) {
     *loss = source_.loss_at(wanted, record.error());
     return false;
   }
-  if (!record->has_value()) return false;
-  if (const Lsn first = (*record)->meta.first_lsn; first > wanted) {
+  if (*record == nullptr) return false;
+  if (const Lsn first = (*record)->meta().first_lsn; first > wanted) {
     *loss = Loss{wanted, first - 1, kLossDamaged, "the journal goes on at LSN " + std::to_string(first)};
     return false;
   }
   std::optional<Error> why;
-  if (add(std::move(**record), run, &why)) return true;
+  if (add(std::move(*record), run, &why)) return true;
   if (is_sound(*why)) return std::move(*why).at_sequence(run->last + 1);
   *loss = Loss{run->last + 1, run->last + 1, kLossDamaged, why->text()};
   return false;

@@ -30,8 +30,7 @@ struct Run {
 class RunReader {
  public:
   struct Options {
-    Id own_journal;                              // batches that came through it are left out; zeros: none are
-    std::uint64_t decoded_limit = 256ULL << 20;  // of one container
+    Id own_journal;  // batches that came through it are left out; zeros: none are
   };
 
   // `source` must outlive it.
@@ -46,7 +45,7 @@ class RunReader {
  private:
   Result<bool> extend(Run* run, std::optional<Loss>* loss);
   // False: the record's batch at run->last + 1 cannot be read; `why` says it.
-  bool add(Record record, Run* run, std::optional<Error>* why);
+  bool add(DecodedRecordPtr record, Run* run, std::optional<Error>* why);
   Run lost(Loss loss) const;
   static bool is_sound(const Error& error) {
     return error.code == ErrorCode::kUnsupported || error.code == ErrorCode::kTooLarge;
