@@ -77,6 +77,11 @@ ConnectionHandler* AirGapListener::accept(std::unique_ptr<Connection> connection
     notices_({false, "peer " + peer + " is not in the allow-list: closed"});
     return nullptr;
   }
+  if (peers_.size() >= options_.max_connections) {
+    notices_({true, "peer " + peer + ": " + std::to_string(peers_.size()) +
+                        " connections are open already, which is the limit: closed"});
+    return nullptr;
+  }
   const ConnectionId id = ++last_id_;
   auto handler = std::make_unique<Peer>(this, id, std::move(connection));
   ConnectionHandler* raw = handler.get();

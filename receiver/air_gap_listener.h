@@ -26,6 +26,7 @@ struct AirGapListenerOptions {
   std::uint8_t answer_ok = 0x00;  // the only two values that can ever go back
   std::uint8_t answer_fail = 0xFF;
   LinkNanos user_timeout = 60 * kLinkSecond;
+  std::size_t max_connections = 256;  // each may hold a frame in memory; more are closed at once
   // May this peer address ("address:port") connect? A fence, not an identity.
   std::function<bool(const std::string& peer)> admit = [](const std::string&) { return true; };
 };

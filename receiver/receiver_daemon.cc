@@ -4,9 +4,9 @@
 #include <systemd/sd-daemon.h>
 
 #include <csignal>
-#include <future>
 
 #include "base/log.h"
+#include "pipe/control/loop_call.h"
 
 namespace tidegate {
 namespace {
@@ -73,17 +73,18 @@ Status ReceiverDaemon::start_pipes() {
     d.source = std::make_unique<JournalRecords>(*journal_, records_);
     PipeOptions options;
     options.name = sink.name;
-    options.own_journal = journal_->id();
+    options.own_ids = {journal_->id(), config_.receiver_id};
     options.dead_letters.directory = config_.daemon.data_dir + "/dead-letters";
-    options.on_loss = [this, name = sink.name](const Loss& loss) -> Status {
-      LedgerEntry entry;
-      entry.wall_micros = env_.clock->wall_micros();
-      entry.kind = ledger_kind::kGap;
-      entry.from = loss.first;
-      entry.to = loss.last;
-      entry.text = "pipe " + name + ": " + loss.text;
-      TG_CHECK(state_.write_ledger(*journal_, std::move(entry)));
-      return journal_->sync();
+    options.on_loss = [this, name = sink.name](const Loss& loss) {
+      return write_ledger({.kind = ledger_kind::kGap,
+                           .from = loss.first,
+                           .to = loss.last,
+                           .text = "pipe " + name + ": " + loss.text});
+    };
+    options.on_dead_letters = [this, name = sink.name](std::uint64_t letters, const std::string& file) {
+      return write_ledger({.kind = ledger_kind::kDeadLetter,
+                           .amount = letters,
+                           .text = "pipe " + name + ": refused by the target for good, kept in " + file});
     };
     d.pipe = std::make_unique<Pipe>(env_, std::move(options), *d.source, *positions_, *d.connector);
     TG_CHECK(d.pipe->open());
@@ -91,6 +92,12 @@ Status ReceiverDaemon::start_pipes() {
     deliveries_.push_back(std::move(d));
   }
   return {};
+}
+
+Status ReceiverDaemon::write_ledger(LedgerEntry entry) {
+  entry.wall_micros = env_.clock->wall_micros();
+  TG_CHECK(state_.write_ledger(*journal_, std::move(entry)));
+  return journal_->sync();
 }
 
 Status ReceiverDaemon::start_link() {
@@ -138,17 +145,23 @@ void ReceiverDaemon::tick() {
   const Nanos now = env_.clock->now();
   if (journal_->head() != idle_marked_ && journal_->head() == journal_->durable_lsn())
     if (journal_->mark_idle().ok()) idle_marked_ = journal_->head();
+  count_duplicates();
   if (now - housekept_at_ >= kHousekeeping) keep_house();
   refresh_report(now);
   sd_notify(0, "WATCHDOG=1");
   if (!stopping_) loop_.call_at(now + kTick, [this] { tick(); });
 }
 
-void ReceiverDaemon::keep_house() {
-  housekept_at_ = env_.clock->now();
+// What was dropped because it had come before goes into the ledger every second: a crash loses the count of
+// the last one, never a batch.
+void ReceiverDaemon::count_duplicates() {
   const std::uint64_t duplicates = listener_->link().counters().duplicate_batches;
   store_->count_duplicates(duplicates - std::exchange(duplicates_told_, duplicates));
   if (const Status status = store_->maintain(); !status.ok()) log_warning("journal", status.error().text());
+}
+
+void ReceiverDaemon::keep_house() {
+  housekept_at_ = env_.clock->now();
   const auto freed = store_->apply_retention(env_.clock->wall_micros());
   if (!freed.ok()) return log_warning("journal", "retention: " + freed.error().text());
   if (*freed > 0) log_debug("journal", "released " + std::to_string(*freed) + " bytes that every sink has");
@@ -176,6 +189,7 @@ void ReceiverDaemon::begin_stop() {
   sd_notify(0, "STOPPING=1");
   listener_->stop();
   committer_.reset();  // waits for the sync under way
+  count_duplicates();
   for (Delivery& d : deliveries_)
     if (const Status status = d.thread->stop(kStopPipe); !status.ok())
       log_warning("pipe",
@@ -194,41 +208,37 @@ void ReceiverDaemon::begin_stop() {
 // ---- the operator's commands
 
 ControlReply ReceiverDaemon::operate(const ControlCommand& command) {
-  auto reply = std::make_shared<std::promise<ControlReply>>();
-  auto future = reply->get_future();
-  loop_.post([this, command, reply] {
-    const auto id_argument = [&command](const char* name) {
-      const auto it = command.arguments.find(name);
-      Bytes bytes;
-      Id id;
-      if (it != command.arguments.end() && from_hex(it->second, &bytes) && bytes.size() == 16)
-        std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
-      return id;
-    };
-    if (command.verb == "adopt") {
-      const Id sender = id_argument("sender");
-      const Id journal = id_argument("journal");
-      if (sender.is_zero() || journal.is_zero())
-        return reply->set_value(
-            {false, "adopt needs sender=<32 hex digits> and journal=<32 hex digits> of the new box"});
-      const Status status = store_->approve(sender, journal);
-      if (!status.ok()) return reply->set_value({false, status.error().text()});
-      return reply->set_value({true, "journal " + journal.hex() + " may speak for sender " + sender.hex()});
-    }
-    if (command.verb == "start") {
-      const auto name = command.arguments.find("pipe");
-      for (Delivery& d : deliveries_)
-        if (name != command.arguments.end() && d.pipe->status().name == name->second) {
-          d.thread->start();
-          return reply->set_value({true, "pipe " + name->second + " starts"});
-        }
-      return reply->set_value({false, "start needs pipe=<name of a sink>"});
-    }
-    reply->set_value({false, "unknown command '" + command.verb + "': the receiver knows adopt, start"});
-  });
-  if (future.wait_for(std::chrono::seconds(5)) != std::future_status::ready)
-    return {false, "the daemon did not take the command within 5 s"};
-  return future.get();
+  return call_in_loop(loop_, [this, command] { return carry_out(command); });
+}
+
+ControlReply ReceiverDaemon::carry_out(const ControlCommand& command) {
+  const auto id_argument = [&command](const char* name) {
+    const auto it = command.arguments.find(name);
+    Bytes bytes;
+    Id id;
+    if (it != command.arguments.end() && from_hex(it->second, &bytes) && bytes.size() == 16)
+      std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
+    return id;
+  };
+  if (command.verb == "adopt") {
+    const Id sender = id_argument("sender");
+    const Id journal = id_argument("journal");
+    if (sender.is_zero() || journal.is_zero())
+      return {false, "adopt needs sender=<32 hex digits> and journal=<32 hex digits> of the new box"};
+    if (const Status status = store_->approve(sender, journal); !status.ok())
+      return {false, status.error().text()};
+    return {true, "journal " + journal.hex() + " may speak for sender " + sender.hex()};
+  }
+  if (command.verb == "start") {
+    const auto name = command.arguments.find("pipe");
+    for (Delivery& d : deliveries_)
+      if (name != command.arguments.end() && d.pipe->status().name == name->second) {
+        d.thread->start();
+        return {true, "pipe " + name->second + " starts"};
+      }
+    return {false, "start needs pipe=<name of a sink>"};
+  }
+  return {false, "unknown command '" + command.verb + "': the receiver knows adopt, start"};
 }
 
 }  // namespace tidegate

@@ -51,6 +51,8 @@ class ReceiverDaemon {
   Status start_control();
   void tick();
   void keep_house();
+  void count_duplicates();
+  Status write_ledger(LedgerEntry entry);
   void refresh_report(Nanos now);
   void fill_streams(StatusReport& report) const;
   void fill_senders(StatusReport& report, Nanos now) const;
@@ -60,6 +62,7 @@ class ReceiverDaemon {
   void on_notice(const RxNotice& notice);
   void begin_stop();
   ControlReply operate(const ControlCommand& command);
+  ControlReply carry_out(const ControlCommand& command);
 
   Env env_;
   ReceiverConfig config_;

@@ -4,9 +4,9 @@
 #include <systemd/sd-daemon.h>
 
 #include <csignal>
-#include <future>
 
 #include "base/log.h"
+#include "pipe/control/loop_call.h"
 #include "pipe/control/process_figures.h"
 
 namespace tidegate {
@@ -209,33 +209,33 @@ void SenderDaemon::begin_stop() {
 // ---- the operator's commands
 
 ControlReply SenderDaemon::operate(const ControlCommand& command) {
-  auto reply = std::make_shared<std::promise<ControlReply>>();
-  auto future = reply->get_future();
-  loop_.post([this, command, reply] {
-    if (command.verb == "gap") {
-      connector_->with_link([this](SenderLink& link, LinkNanos now) { link.declare_gap(stream_, now); });
-      return reply->set_value(
-          {true, "the gap of stream " + std::to_string(stream_) + " is declared at the next hello"});
-    }
-    if (command.verb == "fork") {
-      const auto base = command.arguments.find("base");
-      if (base == command.arguments.end() ||
-          base->second.find_first_not_of("0123456789") != std::string::npos || base->second.empty() ||
-          base->second.size() > 18)
-        return reply->set_value({false, "fork needs base=<sequence>: the last batch that both sides have"});
-      const Seq b = std::stoull(base->second);
-      connector_->with_link([this, b](SenderLink& link, LinkNanos now) { link.fork_at(stream_, b, now); });
-      return reply->set_value({true, "stream " + std::to_string(stream_) + " forks at " + base->second});
-    }
-    if (command.verb == "confirm") {
-      connector_->request_confirm();
-      return reply->set_value({true, "a proof of the confirmed position is asked for"});
-    }
-    reply->set_value({false, "unknown command '" + command.verb + "': the sender knows gap, fork, confirm"});
-  });
-  if (future.wait_for(std::chrono::seconds(5)) != std::future_status::ready)
-    return {false, "the daemon did not take the command within 5 s"};
-  return future.get();
+  return call_in_loop(loop_, [this, command] { return carry_out(command); });
+}
+
+ControlReply SenderDaemon::carry_out(const ControlCommand& command) {
+  const std::string stream = "stream " + std::to_string(stream_);
+  if (command.verb == "gap") {
+    bool declared = false;
+    connector_->with_link(
+        [&](SenderLink& link, LinkNanos now) { declared = link.declare_gap(stream_, now); });
+    if (!declared) return {false, stream + " is not stopped for a gap: there is nothing to declare"};
+    return {true, "the gap of " + stream + " is declared at its next hello"};
+  }
+  if (command.verb == "fork") {
+    const auto base = command.arguments.find("base");
+    if (base == command.arguments.end() ||
+        base->second.find_first_not_of("0123456789") != std::string::npos || base->second.empty() ||
+        base->second.size() > 18)
+      return {false, "fork needs base=<sequence>: the last batch that both sides have"};
+    const Seq b = std::stoull(base->second);
+    connector_->with_link([this, b](SenderLink& link, LinkNanos now) { link.fork_at(stream_, b, now); });
+    return {true, stream + " forks at " + base->second};
+  }
+  if (command.verb == "confirm") {
+    connector_->request_confirm();
+    return {true, "a proof of the confirmed position is asked for"};
+  }
+  return {false, "unknown command '" + command.verb + "': the sender knows gap, fork, confirm"};
 }
 
 }  // namespace tidegate

@@ -59,6 +59,7 @@ class SenderDaemon {
   void on_notice(const TxNotice& notice);
   void begin_stop();
   ControlReply operate(const ControlCommand& command);
+  ControlReply carry_out(const ControlCommand& command);
 
   Env env_;
   SenderConfig config_;

@@ -28,7 +28,7 @@ void SenderDaemon::fill_link(StatusReport& report) const {
   out.message = link.message();
   out.peer = config_.remote.text();
   out.profile = config_.link.profile.name;
-  out.delivery_proven = config_.link.ask != AskMode::kOff;
+  out.delivery_proven = connector_->link().proves();
   out.session = store_->session();
   out.counters = {{"sessions", n.sessions},
                   {"doubts", n.doubts},

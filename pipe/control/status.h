@@ -33,7 +33,7 @@ struct StatusStream {
 
 struct StatusLink {
   std::string state, message, peer, profile;
-  bool delivery_proven = true;  // false: ask is off
+  bool delivery_proven = true;  // false: ask is off, here or there
   bool encrypted = false;
   std::uint64_t session = 0;
   std::map<std::string, std::uint64_t> counters;  // snake_case names, monotonic

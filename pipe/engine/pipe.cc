@@ -78,7 +78,7 @@ Pipe::Pipe(Env env, PipeOptions options, RecordSource& source, PositionStore& po
       source_(source),
       positions_(positions),
       connector_(connector),
-      reader_(source, {options_.own_journal}),
+      reader_(source, {options_.own_ids}),
       dead_letters_(env, options_.dead_letters),
       backoff_(*env.random, options_.first_backoff, options_.longest_backoff) {
   status_.name = options_.name;
@@ -117,6 +117,7 @@ Wake Pipe::step() {
   if (delivered_.has_value()) {
     if (auto wait = finish_delivery()) return *wait;
   }
+  if (auto wait = tell_letters()) return *wait;
   if (store_now_ || store_due(env_.clock->now())) {
     if (auto wait = store_position()) return *wait;
   }
@@ -180,6 +181,7 @@ Wake Pipe::take(DeliverResult result) {
   if (result.kind == DeliverResult::Kind::kDelivered) {
     delivered_ = std::move(result);
     if (auto wait = finish_delivery()) return *wait;
+    if (auto wait = tell_letters()) return *wait;
     if (store_now_ || store_due(env_.clock->now())) {
       if (auto wait = store_position()) return *wait;
     }
@@ -196,6 +198,7 @@ std::optional<Wake> Pipe::finish_delivery() {
   DeliverResult& result = *delivered_;
   if (Status written = dead_letters_.append(result.dead); !written.ok()) return fail(written.error());
   count(*run_, result);
+  untold_letters_ += result.dead.size();
   store_now_ = store_now_ || !result.state.empty() || !result.dead.empty() || run_->loss.has_value();
   if (run_->last != position_ || store_now_) {
     if (!unstored_since_.has_value()) unstored_since_ = env_.clock->now();
@@ -207,6 +210,16 @@ std::optional<Wake> Pipe::finish_delivery() {
   run_.reset();
   backoff_.reset();
   publish();
+  return std::nullopt;
+}
+
+std::optional<Wake> Pipe::tell_letters() {
+  if (untold_letters_ == 0) return std::nullopt;
+  if (options_.on_dead_letters) {
+    const std::string file = dead_letters_.path(dead_letters_.mark().number);
+    if (Status told = options_.on_dead_letters(untold_letters_, file); !told.ok()) return fail(told.error());
+  }
+  untold_letters_ = 0;
   return std::nullopt;
 }
 

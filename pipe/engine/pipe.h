@@ -72,7 +72,7 @@ struct PipeStatus {
 
 struct PipeOptions {
   std::string name;
-  Id own_journal;                     // batches whose hops hold it are left out and counted; zeros: none
+  std::vector<Id> own_ids;            // batches whose hops hold one of them are left out and counted
   DeadLetters::Options dead_letters;  // `pipe` is filled in
   Nanos store_interval = kSecond;
   std::uint64_t store_bytes = 64ULL << 20;
@@ -81,6 +81,9 @@ struct PipeOptions {
   // Writes a loss into the ledger, durably. Called again with the same loss after a crash or an error: must
   // take that.
   std::function<Status(const Loss&)> on_loss;
+  // Writes into the ledger, durably, that so many letters were added to this file. Called again after an
+  // error.
+  std::function<Status(std::uint64_t letters, const std::string& file)> on_dead_letters;
 };
 
 // When step() wants to be called again: at `at` (monotonic), and earlier when `on_data` and the durable LSN
@@ -117,6 +120,7 @@ class Pipe {
   Wake halt(std::string message);
   Wake fail(const Error& error);
   std::optional<Wake> finish_delivery();
+  std::optional<Wake> tell_letters();
   std::optional<Wake> store_position();
   std::optional<Wake> open_connector();
   std::optional<Wake> fetch();
@@ -144,6 +148,7 @@ class Pipe {
   std::optional<Run> run_;                  // read and not yet delivered
   bool loss_told_ = false;                  // of run_
   std::optional<DeliverResult> delivered_;  // of run_; its dead letters are not yet written
+  std::uint64_t untold_letters_ = 0;        // written, and not yet in the ledger
   bool store_now_ = false;
   std::optional<Nanos> unstored_since_;
   std::uint64_t unstored_bytes_ = 0;

@@ -77,11 +77,16 @@ class PipeTest : public ::testing::Test {
   PipeOptions options() {
     PipeOptions out;
     out.name = "p";
-    out.own_journal = own_;
+    out.own_ids = {own_};
     out.dead_letters.directory = "/dead";
     out.on_loss = [this](const Loss& loss) -> Status {
       ledger_.emplace_back(loss.first, loss.last);
       if (ledger_fails_) return make_error(ErrorCode::kNoSpace, "ledger");
+      return {};
+    };
+    out.on_dead_letters = [this](std::uint64_t letters, const std::string& file) -> Status {
+      if (ledger_fails_) return make_error(ErrorCode::kNoSpace, "ledger");
+      told_letters_.emplace_back(letters, file);
       return {};
     };
     return out;
@@ -117,6 +122,7 @@ class PipeTest : public ::testing::Test {
   ScriptedConnector connector_;
   std::vector<std::pair<Lsn, Lsn>> ledger_;
   bool ledger_fails_ = false;
+  std::vector<std::pair<std::uint64_t, std::string>> told_letters_;
   std::unique_ptr<Pipe> pipe_;
 };
 
@@ -312,6 +318,22 @@ TEST_F(PipeTest, AFullDiskUnderTheDeadLettersHoldsThePositionAndDoesNotDeliverAg
   run();
   EXPECT_THAT(connector_.got, ElementsAre(1, 2));
   EXPECT_EQ(std::ranges::count(dead_file(), '\n'), 1);
+}
+
+TEST_F(PipeTest, DeadLettersAreInTheLedgerBeforeThePositionMovesForGood) {
+  write(2);
+  connector_.script = {refused_for_good(1)};
+  ledger_fails_ = true;
+  make();
+  for (int i = 0; i < 5; ++i) sim_.clock.set(pipe_->step().at);
+  EXPECT_EQ(pipe_->durable_position(), 0u);
+  EXPECT_THAT(pipe_->status().message, HasSubstr("ledger"));
+  ledger_fails_ = false;
+  run();
+  EXPECT_THAT(connector_.got, ElementsAre(1, 2));
+  EXPECT_EQ(std::ranges::count(dead_file(), '\n'), 1);
+  EXPECT_THAT(told_letters_,
+              ElementsAre(std::pair<std::uint64_t, std::string>(1, "/dead/p.dead-000001.jsonl")));
 }
 
 TEST_F(PipeTest, DamageIsToldToTheLedgerAndLeavesAGapEventInItsPlace) {

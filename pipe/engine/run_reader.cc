@@ -18,8 +18,7 @@ Run::~Run() = default;
 
 bool RunReader::add(DecodedRecordPtr record, Run* run, std::optional<Error>* why) {
   const RecordMeta& meta = record->meta();
-  if (!options_.own_journal.is_zero() &&
-      std::ranges::find(meta.hops, options_.own_journal) != meta.hops.end()) {
+  if (std::ranges::find_first_of(meta.hops, options_.own_ids) != meta.hops.end()) {
     run->own_hops += meta.last_lsn() - run->last;
     run->last = meta.last_lsn();
     return true;

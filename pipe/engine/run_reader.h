@@ -30,7 +30,7 @@ struct Run {
 class RunReader {
  public:
   struct Options {
-    Id own_journal;  // batches that came through it are left out; zeros: none are
+    std::vector<Id> own_ids;  // batches that came through one of them are left out
   };
 
   // `source` must outlive it.

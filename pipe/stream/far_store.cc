@@ -172,8 +172,8 @@ Status FarStore::store(const StoreBatches& request) {
   }
   const bool loop = is_loop(meta);
   const std::uint32_t count = meta.count;
+  TG_CHECK(write_all_owed());  // a full disk may have kept it back: sinks read it in front of what follows
   TG_TRY([[maybe_unused]] const Lsn lsn, journal_->append(std::move(meta), request.container));
-  duplicates_ += request.skip;
   if (loop) loops_ += count;
   return {};
 }
@@ -195,6 +195,7 @@ Status FarStore::store(const StoreGap& request) {
 }
 
 Status FarStore::store(const StoreEnd& request) {
+  TG_CHECK(write_all_owed());
   return append_note(FarEndNote{request.journal, request.stream, request.reason});
 }
 
@@ -221,6 +222,8 @@ Status FarStore::tell(const FarGapNote& gap) {
 // The entry is written behind the note and in front of the event, so only forks and gaps whose event is owed
 // can lack one: a crash or a full disk came between.
 Status FarStore::tell_untold() {
+  const auto owed_events = state_->owed_events();
+  if (owed_events.empty()) return {};
   const std::vector<LedgerEntry> known = state_->ledger_recent();
   const auto told = [&](const char* kind, const auto& note, Seq from, Seq to) {
     return std::any_of(known.begin(), known.end(), [&](const LedgerEntry& entry) {
@@ -228,7 +231,7 @@ Status FarStore::tell_untold() {
              entry.from == from && entry.to == to;
     });
   };
-  for (const auto& owed : state_->owed_events()) {
+  for (const auto& owed : owed_events) {
     if (const auto* fork = std::get_if<FarForkNote>(&owed)) {
       if (!told(ledger_kind::kFork, *fork, fork->base + 1, fork->old_last)) TG_CHECK(tell(*fork));
     } else if (const auto* gap = std::get_if<FarGapNote>(&owed)) {

@@ -305,6 +305,37 @@ TEST_F(FarStoreTest, AFullJournalRefusesBatchesAndTakesThemAgainLater) {
   expect_chains_from(0);
 }
 
+// Sinks read on in LSN order: the event of the hole, then what follows it.
+TEST_F(FarStoreTest, AnEventThatAFullJournalKeptBackStandsInFrontOfWhatFollows) {
+  box.options.segment_bytes = 8192;
+  box.options.quota_bytes = 40'000;
+  TG_OK(box.reopen());
+  Status status;
+  while (status.ok()) {
+    sender.add(content++);
+    status = box.far->append(sender.frame(sender.head(), sender.head()));
+  }
+  TG_OK(box.far->sync());
+  for (int i = 0; i < 5; ++i) sender.add(content++);
+  const Seq to = sender.head();
+  TG_OK(
+      box.far->append(StoreGap{kJournal,
+                               kStream,
+                               1,
+                               {position() + 1, to, sender.chains[position()], sender.chains[to], 1, 5, 0, 0},
+                               position()}));
+  TG_OK(box.far->sync());
+  ASSERT_FALSE(box.state->owed_events().empty()) << "the journal was not full";
+  const Lsn before = box.journal->head();
+  TG_OK(box.journal->trim(before / 2));
+  sender.add(content++);
+  TG_OK(box.far->append(sender.frame(sender.head(), sender.head())));
+  TG_OK(box.far->sync());
+  auto reader = box.journal->reader(before + 1);
+  EXPECT_EQ((*reader.next())->meta.origin->first_seq, 0U) << "an event of the stream";
+  EXPECT_EQ((*reader.next())->meta.origin->first_seq, sender.head());
+}
+
 }  // namespace
 // Found by the simulator: a crash between the note of a gap and its ledger entry.
 TEST_F(FarStoreTest, AGapThatIsDurableIsInTheLedgerWhereverTheProcessDied) {

@@ -38,7 +38,6 @@ constexpr const char* kFork = "fork";
 constexpr const char* kDuplicates = "duplicates";
 constexpr const char* kDeadLetter = "dead-letter";
 constexpr const char* kDamage = "damage";
-constexpr const char* kConfirmedLowered = "confirmed-lowered";
 constexpr const char* kStreamEnded = "stream-ended";
 constexpr const char* kLoop = "loop";
 }  // namespace ledger_kind

@@ -157,7 +157,7 @@ class MemoryReceiverStore : public ReceiverStore {
     return std::nullopt;
   }
   bool accept_journal(const Id& sender, const Id&, bool silent) const override {
-    return !journal_of_sender(sender) || (accept_new && silent);
+    return !journal_of_sender(sender) || approved || (accept_new && silent);
   }
   FarStream stream(const Id& j, StreamId s) const override {
     const auto it = streams.find({j, s});
@@ -221,6 +221,7 @@ class MemoryReceiverStore : public ReceiverStore {
   std::vector<GapFrame> gaps;
   std::size_t forks = 0;
   bool accept_new = false;
+  bool approved = false;  // by the operator: any journal
   bool fail_next = false;
 };
 

@@ -185,7 +185,7 @@ GapFrame decode_gap(ByteReader& r) {
   m.events = r.u64();
   m.time_min = r.i64();
   m.time_max = r.i64();
-  if (m.from == 0 || m.to < m.from) r.fail();
+  if (m.from == 0 || m.to < m.from || m.to == UINT64_MAX) r.fail();  // a batch must be able to follow
   return m;
 }
 

@@ -268,6 +268,8 @@ void ReceiverLink::handle_frame(Connection& c, ByteView payload) {
                     std::to_string(c.next_frame) + " was due");
     return;
   }
+  if (c.slots.size() >= options_.frames_unanswered)
+    return close(c.id, std::to_string(c.slots.size()) + " frames are sent and wait for an answer");
   ++c.next_frame;
   if (c.session == 0) c.session = header.session, c.lane = header.lane;
   if (header.session != c.session || header.session == 0) {
@@ -352,7 +354,8 @@ Reason ReceiverLink::judge_link_hello(const LinkHello& hello, const NativeHeader
 
 void ReceiverLink::on_link_hello(Connection& c, const NativeHeader& header, const LinkHello& hello) {
   const std::uint64_t slot = open_slot(c);
-  if (c.phase == Phase::kOpen) return close(c.id, "a second hello of the link on one connection");
+  if (c.phase == Phase::kOpen || c.phase == Phase::kGreeting)
+    return close(c.id, "a second hello of the link on one connection");
   c.journal = hello.journal;
   bool newer = false, fresh = false;
   const Reason reason = judge_link_hello(hello, header, &newer, &fresh);
@@ -364,6 +367,9 @@ void ReceiverLink::on_link_hello(Connection& c, const NativeHeader& header, cons
                              ", journal " + hello.journal.hex() + ") refused: " + reason_text(reason));
     return fill(c, slot, Byte::kFail);
   }
+  if (const auto incumbent = store_->journal_of_sender(hello.sender);
+      fresh && incumbent && *incumbent != hello.journal)
+    supersede(*incumbent, "another journal of the same sender has taken over");
   if (newer) {
     supersede(hello.journal, "a newer session of the same sender");
     Session& s = sessions_[hello.journal] = Session{};
@@ -372,7 +378,7 @@ void ReceiverLink::on_link_hello(Connection& c, const NativeHeader& header, cons
     s.sender = hello.sender;
     s.label = hello.label;
     s.token = store(StoreSession{hello.sender, hello.journal, header.session, hello.nonce, hello.label},
-                    Pending{Pending::kSession, hello.journal, 0, 0, {}});
+                    Pending{Pending::kSession, hello.journal, 0, 0, {}, {}});
   }
   auto it = sessions_.find(hello.journal);
   if (it == sessions_.end()) {  // durable from before this process started
@@ -448,7 +454,7 @@ LinkNanos ReceiverLink::question_slot(Connection& c, StreamId id, const Ask& ask
   ++counters_.questions;
   ++counters_.bits_disclosed;
   const auto horizon = [&](double count, LinkNanos window) {
-    const auto n = static_cast<std::size_t>(count);
+    const auto n = std::max<std::size_t>(1, static_cast<std::size_t>(count));
     if (times.size() < n) return LinkNanos{0};
     return times[times.size() - n] + window;
   };
@@ -456,7 +462,8 @@ LinkNanos ReceiverLink::question_slot(Connection& c, StreamId id, const Ask& ask
                             horizon(options_.questions_per_minute, 60 * kLinkSecond));
   from = std::max(from, now_);
   times.push_back(from);
-  while (times.size() > static_cast<std::size_t>(options_.questions_per_minute)) times.pop_front();
+  while (times.size() > std::max<std::size_t>(1, static_cast<std::size_t>(options_.questions_per_minute)))
+    times.pop_front();
   return c.question_from = from;
 }
 

@@ -32,6 +32,8 @@ struct ReceiverLinkOptions {
   std::size_t wire_limit = 1'000'000;  // bytes of a frame on the wire, wrap included
   std::uint32_t largest_part_total = kDefaultPartTotal;
   std::uint8_t max_lanes = 16;
+  std::size_t memory_limit = 256ULL << 20;  // of batches held, parts and what the store has not yet taken
+  std::size_t frames_unanswered = 256;      // of one connection; more: close
   AskMode ask = AskMode::kOwnPosition;
   LinkNanos frame_stall = 3 * kLinkSecond;  // no progress inside a frame: close
   LinkNanos beat = 10 * kLinkSecond;        // three silent ones: close
@@ -98,6 +100,7 @@ class ReceiverLink {
   LinkNanos wake_at() const;
 
   const ReceiverLinkCounters& counters() const { return counters_; }
+  std::size_t memory() const { return memory_; }  // of ReceiverLinkOptions::memory_limit
   std::vector<SenderView> senders() const;
 
  private:
@@ -154,6 +157,7 @@ class ReceiverLink {
   Stream& stream(const Id& journal, StreamId id);
   void load_durable(Stream& s);
   StoreToken store(StoreRequest request, Pending pending);
+  bool has_memory(Connection& c, std::size_t bytes);  // false: the connection was closed
   void release_waiters(Stream& s);
   void finish_session(const Pending& done, StoreToken token, const Status& status);
   void finish_failed(Stream& s, const Pending& done, const Error& error);
@@ -166,6 +170,7 @@ class ReceiverLink {
   ReceiverStore* store_;
   bool ready_ = true;
   LinkNanos now_ = 0;
+  std::size_t memory_ = 0;  // in use; outlives what is charged to it
   std::map<ConnectionId, std::unique_ptr<Connection>> connections_;
   std::map<Id, Session> sessions_;  // by journal: the newest one heard of in this process
   std::map<StreamKey, std::unique_ptr<Stream>> streams_;

@@ -2,6 +2,8 @@
 // Private parts of ReceiverLink, shared by its two source files.
 #pragma once
 
+#include <utility>
+
 #include <algorithm>
 #include <set>
 
@@ -19,6 +21,27 @@ enum class Phase : std::uint8_t {
   kRefused    // hello answered fail: ask, beat, another hello
 };
 
+// Bytes that count against the link's memory as long as this lives.
+class MemoryCharge {
+ public:
+  MemoryCharge() = default;
+  MemoryCharge(std::size_t* used, std::size_t bytes) : used_(used), bytes_(bytes) { *used_ += bytes_; }
+  MemoryCharge(MemoryCharge&& other) noexcept
+      : used_(std::exchange(other.used_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  MemoryCharge& operator=(MemoryCharge&& other) noexcept {
+    std::swap(used_, other.used_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~MemoryCharge() {
+    if (used_ != nullptr) *used_ -= bytes_;
+  }
+
+ private:
+  std::size_t* used_ = nullptr;
+  std::size_t bytes_ = 0;
+};
+
 struct ReceiverLink::Slot {
   std::uint64_t id = 0;
   std::optional<Byte> answer;
@@ -33,6 +56,7 @@ struct ReceiverLink::Connection {
     Seq seq = 0;
     std::uint32_t total = 0;
     Bytes bytes;
+    MemoryCharge charge;
   };
 
   bool idle() const { return slots.empty() && !answer_in_flight && !decoder.inside_frame(); }
@@ -80,6 +104,7 @@ struct ReceiverLink::Held {
   std::uint64_t slot = 0;
   LinkNanos since = 0;
   Bytes body;  // the whole body of the batch frame
+  MemoryCharge charge;
 };
 
 struct ReceiverLink::Stream {
@@ -135,6 +160,7 @@ struct ReceiverLink::Pending {
   StreamId stream = 0;
   std::uint64_t session = 0;
   std::vector<Waiter> waiters;
+  MemoryCharge charge;  // of what the store holds until then
 };
 
 }  // namespace tidegate

@@ -642,6 +642,52 @@ TEST_F(Receiver, TheReasonOfADamagedFrameIsKeptOnStreamZero) {
   EXPECT_TRUE(rig.yes(2, reason_is(Reason::kNone), 1));
 }
 
+TEST_F(Receiver, ASecondHelloWhileTheFirstIsStoredIsACloseAndOpensNothing) {
+  rig.auto_sync = false;
+  rig.connect(1, 1);
+  rig.say(1, rig.link_hello(1, 1001));
+  LinkHello other = rig.link_hello(1, 1002);
+  other.journal = test_id(9);
+  rig.say(1, other);
+  rig.sync_all();
+  EXPECT_EQ(rig.answers(1), "x");
+}
+
+TEST_F(Receiver, WhenAnotherJournalTakesOverTheOldOneIsClosed) {
+  at(5);
+  rig.store.approved = true;
+  rig.connect(2, 1);
+  LinkHello other = rig.link_hello(1, 2001);
+  other.journal = test_id(9);
+  rig.say(2, other);
+  rig.sync_all();
+  EXPECT_EQ(rig.answers(2), "o");
+  EXPECT_TRUE(rig.closed(1));
+}
+
+TEST_F(Receiver, WhatWaitsToBeStoredIsBoundedOverAllConnections) {
+  ReceiverLinkOptions options;
+  options.memory_limit = 40;
+  ReceiverRig small(options);
+  small.open(1, history);
+  small.auto_sync = false;
+  for (Seq n = 1; n <= 40 && !small.closed(1); ++n) small.say(1, history.frame(n, n), 1);
+  EXPECT_TRUE(small.closed(1));
+  EXPECT_LE(small.link.memory(), 40U);
+  small.sync_all();
+  EXPECT_EQ(small.link.memory(), 0U);
+}
+
+TEST_F(Receiver, FramesWithoutWaitingForAnswersAreBounded) {
+  ReceiverLinkOptions options;
+  options.frames_unanswered = 8;
+  ReceiverRig small(options);
+  small.open(1, history);
+  small.auto_sync = false;
+  for (Seq n = 1; n <= 9; ++n) small.say(1, history.frame(n, n), 1);
+  EXPECT_TRUE(small.closed(1));
+}
+
 TEST_F(Receiver, ABeatIsAnsweredAndShown) {
   rig.greet(1);
   rig.say(1, Beat{12345, "{\"head\":7}"});

@@ -43,6 +43,15 @@ StoreToken ReceiverLink::store(StoreRequest request, Pending pending) {
   return token;
 }
 
+bool ReceiverLink::has_memory(Connection& c, std::size_t bytes) {
+  if (memory_ + bytes <= options_.memory_limit) return true;
+  notice(true, "peer " + c.peer + ": " + std::to_string(memory_) + " bytes wait to be stored, the limit is " +
+                   std::to_string(options_.memory_limit) +
+                   ": is the disk too slow, or the window too large?");
+  close(c.id, "out of memory for what waits to be stored");
+  return false;
+}
+
 // ---- stream hello: R7
 
 void ReceiverLink::on_stream_hello(Connection& c, StreamId id, const StreamHello& hello) {
@@ -104,7 +113,7 @@ void ReceiverLink::evaluate_stream_hello(Connection& c, StreamId id, const Strea
   }
   s.open_in = 0;  // nothing of the stream is taken until the new generation is durable
   ++s.outstanding;
-  store(std::move(open), Pending{Pending::kOpen, c.journal, id, c.session, {{c.id, slot}}});
+  store(std::move(open), Pending{Pending::kOpen, c.journal, id, c.session, {{c.id, slot}}, {}});
 }
 
 // ---- batches: R2 to R5
@@ -164,6 +173,7 @@ void ReceiverLink::finish_batch(Connection& c, StreamId id, const BatchFrame& ba
 
 void ReceiverLink::store_batches(Connection& c, Stream& s, const BatchFrame& batch, std::uint32_t skip,
                                  std::uint64_t slot) {
+  if (!has_memory(c, batch.container.size())) return;
   Hash128 chain = s.issued_chain;
   for (std::size_t i = skip; i < batch.hashes.size(); ++i) {
     const Seq n = batch.first_seq + i;
@@ -177,7 +187,10 @@ void ReceiverLink::store_batches(Connection& c, Stream& s, const BatchFrame& bat
   StoreBatches request{
       s.journal,  s.id, s.generation, batch.first_seq,    batch.previous_chain,     batch.hashes,
       batch.hops, skip, batch.codec,  batch.decoded_size, to_bytes(batch.container)};
-  store(std::move(request), Pending{Pending::kBatches, s.journal, s.id, c.session, {}});
+  store(
+      std::move(request),
+      Pending{
+          Pending::kBatches, s.journal, s.id, c.session, {}, MemoryCharge(&memory_, batch.container.size())});
   if (planted(Planted::kAnswerBeforeSync)) return fill(c, slot, Byte::kOk);
   s.waiters.push_back({c.id, slot, batch.last_seq()});
 }
@@ -189,7 +202,10 @@ void ReceiverLink::hold_frame(Connection& c, Stream& s, StreamId id, const Batch
   const std::size_t limit = std::size_t{options_.max_lanes} * 4;
   if (s.held.size() >= limit || s.held.contains(batch.first_seq))
     return refuse(c, id, slot, Reason::kNotContiguous, "too many batches wait for an earlier one");
-  s.held.emplace(batch.first_seq, Held{c.id, slot, now_, encode_batch_body(batch)});
+  Bytes body = encode_batch_body(batch);
+  if (!has_memory(c, body.size())) return;
+  MemoryCharge charge(&memory_, body.size());
+  s.held.emplace(batch.first_seq, Held{c.id, slot, now_, std::move(body), std::move(charge)});
 }
 
 void ReceiverLink::retry_held(Stream& s) {
@@ -213,7 +229,11 @@ void ReceiverLink::on_part(Connection& c, StreamId id, const PartFrame& part) {
   const bool survives = planted(Planted::kPartSurvivesClose);
   Connection::Part& buffer = survives ? s.planted_part : c.part;
   const bool begins = part.offset == 0 && (!survives || buffer.seq != part.seq);
-  if (begins) buffer = {id, part.seq, part.total, {}};
+  if (begins) {
+    buffer = {};
+    if (!has_memory(c, part.total)) return;
+    buffer = {id, part.seq, part.total, {}, MemoryCharge(&memory_, part.total)};
+  }
   if (buffer.stream != id || buffer.seq != part.seq || buffer.total != part.total ||
       buffer.bytes.size() != part.offset)
     return refuse(c, id, slot, Reason::kDamaged, "a part at an offset that does not follow");
@@ -258,8 +278,9 @@ void ReceiverLink::on_gap(Connection& c, StreamId id, const GapFrame& gap) {
   s.issued_chain = gap.chain_after;
   s.issued_chains.emplace_back(gap.to, gap.chain_after);
   ++s.outstanding;
-  store(std::move(request), Pending{Pending::kGap, c.journal, id, c.session, {}});
+  store(std::move(request), Pending{Pending::kGap, c.journal, id, c.session, {}, {}});
   s.waiters.push_back({c.id, slot, gap.to});
+  retry_held(s);
 }
 
 void ReceiverLink::on_end(Connection& c, StreamId id, const End& end) {
@@ -267,7 +288,7 @@ void ReceiverLink::on_end(Connection& c, StreamId id, const End& end) {
   Stream& s = stream(c.journal, id);
   ++s.outstanding;
   store(StoreEnd{c.journal, id, end.reason},
-        Pending{Pending::kEnd, c.journal, id, c.session, {{c.id, slot}}});
+        Pending{Pending::kEnd, c.journal, id, c.session, {{c.id, slot}}, {}});
 }
 
 // ---- finished stores
@@ -291,9 +312,9 @@ void ReceiverLink::finish_session(const Pending& done, StoreToken token, const S
   if (current) it->second.token = 0;
   for (const auto& w : done.waiters) {
     Connection* c = find(w.connection);
-    if (c == nullptr) continue;
+    if (c == nullptr || c->phase != Phase::kGreeting) continue;
     c->phase = status.ok() ? Phase::kOpen : Phase::kRefused;
-    if (!status.ok()) reasons_[{done.journal, 0}] = Reason::kStorage;
+    if (!status.ok()) remember(done.journal, 0, Reason::kStorage);
     fill(*c, w.slot, status.ok() ? Byte::kOk : Byte::kFail);
   }
   if (current && !status.ok()) sessions_.erase(it);

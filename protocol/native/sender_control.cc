@@ -9,9 +9,10 @@ namespace tidegate {
 namespace {
 
 // Reasons worth asking about, in the order of their numbers.
-constexpr Reason kHelloReasons[] = {Reason::kNotContiguous, Reason::kDiverged,    Reason::kBehind,
-                                    Reason::kStorage,       Reason::kGeneration,  Reason::kNotAuthorised,
-                                    Reason::kVersion,       Reason::kChainUnknown};
+constexpr Reason kHelloReasons[] = {Reason::kNotContiguous, Reason::kDiverged,      Reason::kBehind,
+                                    Reason::kStorage,       Reason::kFenced,        Reason::kGeneration,
+                                    Reason::kNotAuthorised, Reason::kWrongReceiver, Reason::kVersion,
+                                    Reason::kChainUnknown};
 constexpr Reason kFrameReasons[] = {Reason::kDamaged,     Reason::kNotContiguous, Reason::kDiverged,
                                     Reason::kStorage,     Reason::kVersion,       Reason::kTooLarge,
                                     Reason::kChainUnknown};
@@ -41,7 +42,6 @@ void SenderLink::step_control() {
 
 void SenderLink::start_control() {
   leave_unreadable();
-  bool one_waits = false;
   for (auto& [id, s] : streams_) {
     if (s->phase == Stream::Phase::kClosed && s->retry_at <= now_) {
       control_ = std::make_unique<Control>();
@@ -49,11 +49,8 @@ void SenderLink::start_control() {
       s->phase = Stream::Phase::kOpening;
       return;
     }
-    one_waits |=
-        s->phase == Stream::Phase::kOpen && s->end_reason && s->in_flight == 0 && s->part_body.empty();
   }
   if (confirm_due()) return start_confirm();
-  if (!one_waits) return;
   for (auto& [id, s] : streams_)
     if (s->phase == Stream::Phase::kOpen && s->end_reason && s->in_flight == 0 && s->part_body.empty()) {
       control_ = std::make_unique<Control>();
@@ -113,11 +110,10 @@ LinkNanos SenderLink::question_allowed_at() const {
                   horizon(options_.questions_per_minute, 60 * kLinkSecond));
 }
 
-bool SenderLink::ask(const Question& question) {
+void SenderLink::ask(const Question& question) {
   control_->question = question;
   control_->answers.clear();
   control_->question_started = false;
-  return true;
 }
 
 // A question's frames are consecutive on one lane, each sent when the one before is answered.
@@ -350,8 +346,15 @@ void SenderLink::confirm_verdict(Verdict v) {
   if (v == Verdict::kNo) return doubt("the receiver does not have what it answered ok");
   if (v == Verdict::kNotNow) {
     confirm_not_before_ = now_ + 5 * kLinkSecond;
+    if (++unproven_confirms_ == kUnprovenConfirms) {
+      unproven_ =
+          "the receiver answers no questions, so nothing can be confirmed: set `ask` alike on both sides";
+      notice(true, unproven_);
+    }
     return finish_control();
   }
+  unproven_confirms_ = 0;
+  unproven_.clear();
   for (const ChainClaim& claim : control_->claims) {
     if (Stream* s = find_stream(claim.stream)) s->confirmed_at = now_;
     if (claim.seq > store_->confirmed(claim.stream))

@@ -472,6 +472,29 @@ TEST_F(SenderGaps, WithoutItTheStreamStopsUntilTheOperatorDeclaresThem) {
   EXPECT_EQ(rig.view().soft, 20U);
 }
 
+TEST_F(SenderGaps, AHealthyStreamHasNothingToDeclareAndNothingStaysArmed) {
+  SenderRig healthy;
+  healthy.start_and_settle();
+  EXPECT_FALSE(healthy.link->declare_gap(1, healthy.now));
+  std::uint64_t seed = 7;
+  healthy.store.produce(20, 30, &seed);
+  healthy.store.trim(1, 8);
+  healthy.restart();
+  healthy.run_for(30 * kLinkSecond);
+  EXPECT_EQ(healthy.count<GapFrame>(), 0U);
+  EXPECT_EQ(healthy.view().state, "STOPPED: gap");
+}
+
+TEST_F(SenderGaps, WhatIsDeclaredIsWhatTheMessageShowed) {
+  rig.start();
+  rig.run_for(30 * kLinkSecond);
+  EXPECT_TRUE(rig.link->declare_gap(1, rig.now));
+  rig.store.trim(1, 12);  // more is gone before it is said
+  rig.run_for(30 * kLinkSecond);
+  EXPECT_EQ(rig.count<GapFrame>(), 0U);
+  EXPECT_EQ(rig.view().state, "STOPPED: gap");
+}
+
 TEST_F(SenderGaps, AReceiverThatHasThemNeedsNone) {
   rig.far_position[1] = 12;
   rig.start();
@@ -609,6 +632,22 @@ TEST_F(AskOff, ThreeSessionsWithoutAnAnswerRaiseTheAlarm) {
   off.produce(1);
   off.run_for(60 * kLinkSecond);
   EXPECT_TRUE(off.alarmed("reason unknown"));
+}
+
+TEST_F(SenderControl, AReceiverThatAnswersNoQuestionsIsToldToTheOperator) {
+  rig.start_and_settle();
+  EXPECT_TRUE(rig.link->proves());
+  rig.script = always<Ask>(Reply::kFail);
+  rig.produce(10);
+  rig.run_for(120 * kLinkSecond);
+  EXPECT_EQ(rig.view().soft, 10U);
+  EXPECT_FALSE(rig.link->proves());
+  EXPECT_TRUE(rig.alarmed("set `ask` alike on both sides"));
+  EXPECT_NE(rig.view().message.find("answers no questions"), std::string::npos);
+  rig.script = {};
+  rig.run_for(30 * kLinkSecond);
+  EXPECT_TRUE(rig.link->proves());
+  EXPECT_EQ(rig.view().message, "");
 }
 
 TEST_F(AskOff, NoForkAndNoGapWithoutTheOperator) {

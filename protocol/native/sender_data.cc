@@ -35,7 +35,8 @@ void SenderLink::session_over() {
     s->part_body.clear();
     s->unreadable = false;
     s->next = s->soft + 1;
-    if (s->sent_this_session && !s->answered_this_session) {
+    const bool for_another = refused_stream_ != 0 && refused_stream_ != id;
+    if (s->sent_this_session && !s->answered_this_session && !for_another) {
       // A reset can overtake a `fail`: three sessions without an answer to what was sent count as refused.
       if (++s->silent_sessions >= 3) {
         s->ask_reason = options_.ask != AskMode::kOff;
@@ -130,7 +131,8 @@ bool SenderLink::send_batches(Lane& lane, Stream& s) {
   if (size <= whole) {
     ++s.in_flight;
     s.next = last_sent + 1;
-    return send(lane, Purpose::kBatch, s.id, frame, frame.first_seq, last_sent);
+    send(lane, Purpose::kBatch, s.id, frame, frame.first_seq, last_sent);
+    return true;
   }
   s.part_body = encode_batch_body(frame);
   s.part_offset = 0;
@@ -181,6 +183,7 @@ void SenderLink::data_answered(const InFlight& frame, Byte answer) {
   // time.
   if (answer == Byte::kFail || frame.last != 0) s->answered_this_session = true;
   if (answer == Byte::kFail) {
+    refused_stream_ = s->id;
     ++s->refused_in_row;
     s->ask_reason = options_.ask != AskMode::kOff;
     if (s->refused_in_row >= 3) {

@@ -77,8 +77,9 @@ void SenderLink::on_bytes(LaneId lane_id, ByteView answers, LinkNanos now) {
 
 void SenderLink::on_written(LaneId lane, LinkNanos now) {
   now_ = now;
-  for (InFlight& frame : lanes_.at(lane)->in_flight) frame.written = true;
+  for (InFlight& frame : lanes_.at(lane)->in_flight) frame.written = !frame.queued;
   if (writing_ && writing_lane_ == lane) writing_ = false;
+  write_queued();
   step();
 }
 
@@ -97,6 +98,10 @@ void SenderLink::stop(LinkNanos now) {
   now_ = now;
   stopping_ = true;
   step();
+}
+
+bool SenderLink::proves() const {
+  return options_.ask != AskMode::kOff && unproven_confirms_ < kUnprovenConfirms;
 }
 
 bool SenderLink::stopped() const {
@@ -165,6 +170,7 @@ void SenderLink::step_down() {
   hello_refused_ = false;
   ++counters_.sessions;
   confirm_not_before_ = 0;
+  refused_stream_ = 0;
   control_.reset();
   for (auto& [id, s] : streams_) {
     s->sent_this_session = s->answered_this_session = s->lowered_this_session = false;
@@ -275,10 +281,10 @@ void SenderLink::step_run() {
   step_control();
   if (state_ != LinkState::kRun) return;
   if (options_.ask == AskMode::kOff) confirm_without_questions();
+  beat_lanes();
   step_data();
   if (state_ != LinkState::kRun) return;
   step_control();  // a batch that could not be given is control's matter
-  if (state_ == LinkState::kRun) beat_idle_lanes();
 }
 
 // Previous: any. Next: DOWN when the quiet time is over.
@@ -301,6 +307,7 @@ void SenderLink::doubt(const std::string& why, bool slow) {
 void SenderLink::close_lanes() {
   control_.reset();
   writing_ = false;
+  queued_.clear();
   for (auto& lane : lanes_) {
     actions_.emplace_back(TxClose{lane->id});
     lane->connected = lane->ready = false;
@@ -318,7 +325,7 @@ LinkNanos SenderLink::answer_timeout(std::size_t wire_bytes) const {
   return std::min<LinkNanos>(base * timeout_factor_, 900 * kLinkSecond);
 }
 
-bool SenderLink::send(Lane& lane, Purpose purpose, StreamId stream, const MessageBody& body, Seq first,
+void SenderLink::send(Lane& lane, Purpose purpose, StreamId stream, const MessageBody& body, Seq first,
                       Seq last) {
   NativeHeader header;
   header.session = session_;
@@ -331,20 +338,37 @@ bool SenderLink::send(Lane& lane, Purpose purpose, StreamId stream, const Messag
   if (const Stream* s = find_stream(stream); repeats && s != nullptr && s->refused_in_row > 0)
     header.salt = static_cast<std::uint32_t>(random_->u64() | 1);
   Bytes wire = encode_outer_frame(encode_message(header, body), options_.wrap);
-  InFlight frame{purpose, stream, first, last, 0, false};
-  frame.deadline = now_ + (data ? answer_timeout(wire.size()) : options_.handshake_timeout);
+  InFlight frame{purpose, stream, first, last};
+  frame.wire_bytes = wire.size();
+  // Probes are answered at once and by nobody's disk; everything else may wait for a sync over there, and in
+  // the device behind what is on its way on all lanes.
+  std::size_t on_the_way = wire.size();
+  for (const auto& other : lanes_)
+    for (const InFlight& f : other->in_flight) on_the_way += f.wire_bytes;
+  frame.deadline =
+      now_ + (state_ == LinkState::kCalibrate ? options_.handshake_timeout : answer_timeout(on_the_way));
   if (planted(Planted::kAnswerTimeoutIgnored) && data) frame.deadline = kNever;
   ++counters_.frames;
   counters_.wire_bytes += wire.size();
   if (options_.rate != 0) tokens_ -= static_cast<double>(wire.size());
+  frame.queued = state_ == LinkState::kRun && writing_;
   lane.in_flight.push_back(frame);
   lane.last_sent = now_;
-  if (data) {
-    writing_ = true;
-    writing_lane_ = lane.id;
+  queued_.push_back({lane.id, std::move(wire)});
+  write_queued();
+}
+
+// One frame after another leaves over all lanes while data may flow; before that the lanes speak side by
+// side.
+void SenderLink::write_queued() {
+  while (!queued_.empty() && !(writing_ && state_ == LinkState::kRun)) {
+    const LaneId lane = queued_.front().lane;
+    for (InFlight& frame : lanes_.at(lane)->in_flight) frame.queued = false;
+    writing_ = state_ == LinkState::kRun;
+    writing_lane_ = lane;
+    actions_.emplace_back(std::move(queued_.front()));
+    queued_.pop_front();
   }
-  actions_.emplace_back(TxWrite{lane.id, std::move(wire)});
-  return true;
 }
 
 void SenderLink::on_answer(Lane& lane, Byte answer) {
@@ -383,7 +407,7 @@ void SenderLink::check_deadlines() {
   for (auto& lane : lanes_) {
     if (lane->in_flight.empty() || now_ < lane->in_flight.front().deadline) continue;
     const InFlight frame = lane->in_flight.front();
-    if (frame.purpose == Purpose::kBatch || frame.purpose == Purpose::kPart) {
+    if (state_ != LinkState::kCalibrate) {
       good_in_row_ = 0;
       // Too short a timeout would be a livelock of duplicates: two in a row double it and halve the frame
       // fill.
@@ -397,10 +421,13 @@ void SenderLink::check_deadlines() {
   }
 }
 
-void SenderLink::beat_idle_lanes() {
+// A lane that is idle, so that it stays open; and, while data flows, any lane between two frames, so that the
+// other side's page is never older than a beat.
+void SenderLink::beat_lanes() {
   if (stopping_) return;
   for (auto& lane : lanes_) {
-    if (!lane->idle() || now_ - lane->last_sent < options_.beat) continue;
+    if (!lane->idle()) continue;
+    if (now_ - lane->last_sent < options_.beat && now_ - last_beat_ < options_.beat) continue;
     if (control_ && lane->id == 0) {
       if (control_->frame_out || control_->question_started) continue;
     }
@@ -408,6 +435,7 @@ void SenderLink::beat_idle_lanes() {
     beat.clock_micros = wall_micros_;
     if (beat_json_) beat.json = beat_json_();
     if (beat.json.size() > kMaxBeatJson) beat.json = "{}";
+    last_beat_ = now_;
     send(*lane, Purpose::kBeat, 0, beat);
   }
 }
@@ -444,7 +472,10 @@ LinkNanos SenderLink::wake_at() const {
   };
   for (const auto& lane : lanes_) {
     if (!lane->in_flight.empty()) wake(lane->in_flight.front().deadline);
-    if (state_ == LinkState::kRun && lane->idle()) later(lane->last_sent + options_.beat);
+    if (state_ == LinkState::kRun && lane->idle()) {
+      later(lane->last_sent + options_.beat);
+      later(last_beat_ + options_.beat);
+    }
   }
   if (control_ && control_->question && !control_->question_started) later(question_allowed_at());
   if (state_ != LinkState::kRun) return at;
@@ -465,8 +496,9 @@ std::vector<SenderStreamView> SenderLink::streams() const {
                                            "STOPPED: gap", "ending",    "ended"};
   std::vector<SenderStreamView> out;
   for (const auto& [id, s] : streams_)
-    out.push_back({id, store_->label(id), kNames[static_cast<int>(s->phase)], s->message, store_->head(id),
-                   s->soft, store_->confirmed(id), store_->trimmed(id), store_->generation(id),
+    out.push_back({id, store_->label(id), kNames[static_cast<int>(s->phase)],
+                   s->message.empty() ? unproven_ : s->message, store_->head(id), s->soft,
+                   store_->confirmed(id), store_->trimmed(id), store_->generation(id),
                    s->phase == Stream::Phase::kStoppedGap});
   return out;
 }

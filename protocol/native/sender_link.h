@@ -112,8 +112,10 @@ class SenderLink {
   // Something wants to trim: confirm as soon as possible.
   void request_confirm(LinkNanos now);
   // The operator's statements (needed where the link may not decide: ask off, gap policy stop).
-  void declare_gap(StreamId stream, LinkNanos now);
+  // False: the stream is not stopped for a gap. What is declared is the gap that its message shows.
+  bool declare_gap(StreamId stream, LinkNanos now);
   void fork_at(StreamId stream, Seq base, LinkNanos now);
+  // For good, also when not all of it is sent: who wants it delivered waits for confirmed == head first.
   void end_stream(StreamId stream, const std::string& reason, LinkNanos now);
 
   std::vector<TxAction> take_actions();
@@ -122,6 +124,8 @@ class SenderLink {
   LinkState state() const { return state_; }
   const std::string& message() const { return message_; }  // why it is not sending, for status
   bool stopped() const;                                    // after stop(): nothing is outstanding any more
+  // False: positions are taken as confirmed without proof (ask is off), or the receiver answers no questions.
+  bool proves() const;
   const SenderLinkCounters& counters() const { return counters_; }
   std::vector<SenderStreamView> streams() const;
 
@@ -156,12 +160,13 @@ class SenderLink {
   void on_answer(Lane& lane, Byte answer);
   void judge_lane_calibration(Lane& lane);
   void link_hello_answered(Lane& lane, Byte answer);
-  bool send(Lane& lane, Purpose purpose, StreamId stream, const MessageBody& body, Seq first = 0,
+  void send(Lane& lane, Purpose purpose, StreamId stream, const MessageBody& body, Seq first = 0,
             Seq last = 0);
+  void write_queued();
   LinkNanos answer_timeout(std::size_t wire_bytes) const;
   void notice(bool alarm, std::string text);
   void check_deadlines();
-  void beat_idle_lanes();
+  void beat_lanes();
   bool lanes_idle() const;
   std::size_t body_limit() const;
 
@@ -169,7 +174,7 @@ class SenderLink {
   // lane
   void step_control();
   void start_control();
-  bool ask(const Question& question);
+  void ask(const Question& question);
   void question_step();
   void question_answered(Byte answer);
   void verdict(Verdict verdict);
@@ -246,7 +251,12 @@ class SenderLink {
   LaneId next_lane_ = 0;
   StreamId last_stream_ = 0;
   LaneId writing_lane_ = 0;
-  bool writing_ = false;  // a data frame is leaving the socket: the next one waits
+  bool writing_ = false;                 // a frame is leaving its socket: those of other lanes wait
+  std::deque<TxWrite> queued_;           // control frames and beats that wait for it
+  StreamId refused_stream_ = 0;          // whose frame was answered `fail` in this session
+  std::uint32_t unproven_confirms_ = 0;  // in a row that the receiver could not judge
+  LinkNanos last_beat_ = 0;
+  std::string unproven_;  // what the operator should do about them
   double tokens_ = 0;     // of the rate limit, bytes; may be negative
   LinkNanos tokens_at_ = 0;
   std::uint32_t timeouts_in_row_ = 0;

@@ -8,13 +8,17 @@
 
 namespace tidegate {
 
+constexpr std::uint32_t kUnprovenConfirms = 3;  // in a row, 5 s apart: then the operator is told
+
 struct SenderLink::InFlight {
   Purpose purpose = Purpose::kProbe;
   StreamId stream = 0;
   Seq first = 0;
   Seq last = 0;  // kBatch, final kPart: what `ok` makes soft; 0: nothing
   LinkNanos deadline = 0;
-  bool written = false;
+  std::size_t wire_bytes = 0;
+  bool queued = false;   // waits until the frame of another lane has left its socket
+  bool written = false;  // has left the socket
 };
 
 struct SenderLink::Lane {
@@ -64,7 +68,11 @@ struct SenderLink::Stream {
   bool hello_lowest = false;
   Seq hello_confirmed = 0;  // what the hello under way says
   // the operator's statements
-  bool operator_gap = false;
+  struct Hole {
+    Seq common = 0, to = 0;
+  };
+  Hole shown_gap;                    // kStoppedGap: what the message shows
+  std::optional<Hole> operator_gap;  // may be declared: this one, or a smaller one with the same end
   std::optional<Seq> operator_fork;
   std::optional<std::string> end_reason;
 };

@@ -160,14 +160,64 @@ TEST(Sender, AConnectionThatDoesNotComeIsGivenUp) {
   EXPECT_EQ(rig.state(), LinkState::kDoubt);
 }
 
-TEST(Sender, AHandshakeWithoutAnAnswerIsDoubtAfterFiveSeconds) {
+TEST(Sender, AProbeWithoutAnAnswerIsDoubtAfterTheHandshakeTimeout) {
+  SenderRig rig;
+  rig.script = [](const SentFrame& frame) { return reply_to<Probe>(frame, Reply::kNone); };
+  rig.start();
+  rig.run_for(4900 * kLinkMillisecond);
+  EXPECT_EQ(rig.state(), LinkState::kCalibrate);
+  rig.run_for(200 * kLinkMillisecond);
+  EXPECT_EQ(rig.state(), LinkState::kDoubt);
+}
+
+// A hello is answered when the other side has synced it.
+TEST(Sender, AHelloMayTakeAsLongAsABatch) {
   SenderRig rig;
   rig.script = [](const SentFrame& frame) { return reply_to<LinkHello>(frame, Reply::kNone); };
   rig.start();
-  rig.run_for(4900 * kLinkMillisecond);
+  rig.run_for(19 * kLinkSecond);
   EXPECT_EQ(rig.state(), LinkState::kHello);
-  rig.run_for(200 * kLinkMillisecond);
+  rig.run_for(2 * kLinkSecond);
   EXPECT_EQ(rig.state(), LinkState::kDoubt);
+}
+
+TEST(Sender, TwoHellosWithoutAnAnswerDoubleTheTimeout) {
+  SenderRig rig;
+  rig.answer_time = 25 * kLinkSecond;
+  rig.probes_at_once = true;
+  rig.start();
+  rig.run_for(300 * kLinkSecond);
+  EXPECT_EQ(rig.state(), LinkState::kRun);
+}
+
+TEST(Sender, ABeatCarriesTheFiguresAlsoWhileDataFlows) {
+  SenderRig rig;
+  rig.start_and_settle();
+  rig.sent.clear();
+  for (int i = 0; i < 600; ++i) {
+    rig.produce(1);
+    rig.run_for(100 * kLinkMillisecond);
+  }
+  EXPECT_GE(rig.count<Beat>(), 5U);
+  EXPECT_LE(rig.count<Beat>(), 7U);
+}
+
+TEST(Sender, NoFrameStartsWhileThatOfAnotherLaneIsStillLeaving) {
+  SenderLinkOptions options;
+  options.lanes = 2;
+  SenderRig rig(options);
+  rig.start_and_settle();
+  rig.auto_written = false;
+  rig.script = [](const SentFrame& frame) { return reply_to<BatchFrame>(frame, Reply::kNone); };
+  rig.produce(1);
+  const LaneId lane = rig.sent.back().lane;
+  rig.sent.clear();
+  rig.run_for(15 * kLinkSecond);  // a beat of the other lane is due
+  EXPECT_TRUE(rig.sent.empty());
+  rig.auto_written = true;
+  rig.written(lane);
+  rig.run_for(kLinkSecond);
+  EXPECT_GE(rig.count<Beat>(), 1U);
 }
 
 // ---- sessions

@@ -141,6 +141,7 @@ void SenderLink::resume(Stream& s) {
   s.phase = Stream::Phase::kOpen;
   s.next = s.soft + 1;
   s.unreadable = false;
+  s.operator_gap.reset();
   s.message.clear();
   finish_control();
 }
@@ -262,9 +263,13 @@ void SenderLink::send_gap(Stream& s, Seq b) {
   const auto missing = store_->missing(s.id, b + 1);
   const auto before = store_->chain(s.id, b);
   const auto after = store_->chain(s.id, control_->missing_to);
-  const bool allowed = s.operator_gap || (options_.ask != AskMode::kOff && store_->gap_allowed(s.id));
+  const bool by_operator =
+      s.operator_gap && s.operator_gap->to == control_->missing_to && s.operator_gap->common <= b;
+  const bool allowed = by_operator || (options_.ask != AskMode::kOff && store_->gap_allowed(s.id));
   if (!allowed || !missing || !before || !after) {
     s.phase = Stream::Phase::kStoppedGap;
+    s.operator_gap.reset();
+    s.shown_gap = {b, control_->missing_to};
     s.message = "batches " + seq_text(b + 1) + ".." + seq_text(control_->missing_to) +
                 " can no longer be given and the receiver does not have them; declare the gap (`tidegate "
                 "gap`) to go on";
@@ -290,13 +295,13 @@ void SenderLink::gap_answered(Stream& s, Byte answer) {
     ++s.refused_in_row;
     s.ask_reason = options_.ask != AskMode::kOff;
     if (options_.ask == AskMode::kOff) {  // the operator's word was not enough
-      s.operator_gap = false;
+      s.operator_gap.reset();
       refused_without_reason(s);
     }
     return doubt("a gap of stream " + std::to_string(s.id) + " was refused");
   }
   ++counters_.gaps;
-  s.operator_gap = false;
+  s.operator_gap.reset();
   const Status status =
       store_->note({"gap", s.id, control_->common + 1, control_->missing_to, "declared to the receiver"});
   if (!status.ok()) return doubt(status.error().text());
@@ -314,14 +319,15 @@ void SenderLink::end_answered(Stream& s, Byte answer) {
   finish_control();
 }
 
-void SenderLink::declare_gap(StreamId stream, LinkNanos now) {
+bool SenderLink::declare_gap(StreamId stream, LinkNanos now) {
   now_ = now;
   Stream* s = find_stream(stream);
-  if (s == nullptr) return;
-  s->operator_gap = true;
-  if (s->phase == Stream::Phase::kStoppedGap) s->phase = Stream::Phase::kClosed;
+  if (s == nullptr || s->phase != Stream::Phase::kStoppedGap) return false;
+  s->operator_gap = s->shown_gap;
+  s->phase = Stream::Phase::kClosed;
   s->retry_at = now;
   step();
+  return true;
 }
 
 void SenderLink::fork_at(StreamId stream, Seq base, LinkNanos now) {

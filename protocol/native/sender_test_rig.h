@@ -114,6 +114,7 @@ class SenderRig {
   MemorySenderStore store;
   LinkNanos now = 1000 * kLinkSecond;
   LinkNanos answer_time = 2 * kLinkMillisecond;
+  bool probes_at_once = false;  // whatever answer_time says
   bool auto_written = true;
   std::deque<SentFrame> sent;
   std::string notices, alarms;
@@ -169,7 +170,8 @@ class SenderRig {
     Reply reply = script ? script(frame) : Reply::kRight;
     if (reply == Reply::kRight) reply = right(frame) ? Reply::kOk : Reply::kFail;
     if (reply == Reply::kNone) return;
-    on_lane(lane, answer_time, [this, lane, reply] {
+    const bool at_once = probes_at_once && frame.as<Probe>() != nullptr;
+    on_lane(lane, at_once ? kLinkMillisecond : answer_time, [this, lane, reply] {
       if (reply == Reply::kClose) return close(lane);
       byte(lane, reply == Reply::kOk ? options_.answer_ok : options_.answer_fail);
     });
