@@ -173,7 +173,7 @@ inline std::vector<std::vector<Bytes>> outputs(Processor& processor, const std::
 // `make` gives a fresh processor each time. One goes straight through; another is replaced after every batch
 // by a new one with its state; a third goes back to the state of five batches ago and repeats them.
 template <class Make>
-void expect_repeatable(Make make, std::uint64_t seed, std::size_t count = 150) {
+void expect_repeatable(Make make, std::uint64_t seed, std::size_t count = 80) {
   const std::vector<Batch> batches = random_batches(seed, count);
   auto straight = make();
   const std::vector<std::vector<Bytes>> wanted = outputs(*straight, batches);
@@ -199,7 +199,7 @@ void expect_repeatable(Make make, std::uint64_t seed, std::size_t count = 150) {
 // What comes out is sound: canonical, with the hash and summary it says, source, unit and flags as they came
 // in, and at most one batch for one.
 template <class Make>
-void expect_sound_output(Make make, std::uint64_t seed, std::size_t count = 150) {
+void expect_sound_output(Make make, std::uint64_t seed, std::size_t count = 80) {
   auto processor = make();
   for (const Batch& batch : random_batches(seed, count)) {
     const std::vector<Batch> made = pass(*processor, batch);
@@ -222,7 +222,7 @@ void expect_sound_output(Make make, std::uint64_t seed, std::size_t count = 150)
 template <class Make>
 void expect_strict_restore(Make make, std::uint64_t seed) {
   auto processor = make();
-  outputs(*processor, random_batches(seed, 20));
+  outputs(*processor, random_batches(seed, 4));
   const Bytes state = processor->state();
   for (std::size_t size = 0; size < state.size(); ++size) {
     EXPECT_FALSE(make()->restore(ByteView(state).first(size)).ok()) << size << " of " << state.size();
