@@ -14,6 +14,7 @@
 #include <sstream>
 
 #include "base/nearest.h"
+#include "base/yaml_lines.h"
 
 namespace tidegate {
 
@@ -57,25 +58,34 @@ YamlMark mark_of(const YAML::Mark& mark) {
 // duplicates.
 class TreeBuilder final : public YAML::EventHandler {
  public:
+  explicit TreeBuilder(std::string_view text) : text_(text) {}
   std::unique_ptr<YamlNode> take() { return std::move(root_); }
 
   void OnDocumentStart(const YAML::Mark&) override {}
   void OnDocumentEnd() override {}
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t) override { refuse(mark, "aliases are not allowed"); }
-  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(Type::kNull, mark, anchor, {}); }
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    refuse_extras(mark, kPlain, anchor);
+    add(Type::kNull, mark, {});
+  }
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
-    const bool is_null = tag == "?" && (value.empty() || value == "~" || value == "null");
-    add(is_null ? Type::kNull : Type::kScalar, mark, anchor, value);
+    refuse_extras(mark, tag, anchor);
+    if (tag == kPlain && !is_on_one_line(mark, value))
+      refuse(mark, "a text must end on the line where it begins; is a colon, a comma or a bracket missing?");
+    const bool is_null = tag == kPlain && (value.empty() || value == "~" || value == "null");
+    add(is_null ? Type::kNull : Type::kScalar, mark, value);
   }
-  void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                        YAML::EmitterStyle::value) override {
-    push(add(Type::kList, mark, anchor, {}), mark);
+    refuse_extras(mark, tag, anchor);
+    push(add(Type::kList, mark, {}), mark);
   }
   void OnSequenceEnd() override { open_.pop_back(); }
-  void OnMapStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                   YAML::EmitterStyle::value) override {
-    push(add(Type::kMap, mark, anchor, {}), mark);
+    refuse_extras(mark, tag, anchor);
+    push(add(Type::kMap, mark, {}), mark);
   }
   void OnMapEnd() override { open_.pop_back(); }
 
@@ -83,14 +93,27 @@ class TreeBuilder final : public YAML::EventHandler {
   [[noreturn]] static void refuse(const YAML::Mark& mark, const std::string& why) {
     throw YAML::ParserException(mark, why);
   }
+  // The library's names for what has no tag: "?" plain, "!" in quotes.
+  void refuse_extras(const YAML::Mark& mark, std::string_view tag, YAML::anchor_t anchor) const {
+    if (anchor != YAML::NullAnchor) refuse(mark, "anchors are not allowed");
+    const bool written = text_at(mark).starts_with('!');
+    if (written || (tag != kPlain && tag != kQuoted)) refuse(mark, "tags (!) are not allowed");
+  }
+  std::string_view text_at(const YAML::Mark& mark) const {
+    const auto at = static_cast<std::size_t>(std::max(mark.pos, 0));
+    return at < text_.size() ? text_.substr(at) : std::string_view();
+  }
+  // The library joins the lines of a plain text with blanks: then the file does not hold it as it is.
+  bool is_on_one_line(const YAML::Mark& mark, const std::string& value) const {
+    return text_at(mark).starts_with(value);
+  }
 
   void push(YamlNode* node, const YAML::Mark& mark) {
     if (open_.size() >= YamlFile::kMaxDepth) refuse(mark, "the nesting is too deep");
     open_.push_back(node);
   }
 
-  YamlNode* add(Type type, const YAML::Mark& mark, YAML::anchor_t anchor, const std::string& text) {
-    if (anchor != YAML::NullAnchor) refuse(mark, "anchors are not allowed");
+  YamlNode* add(Type type, const YAML::Mark& mark, const std::string& text) {
     const bool is_key = !open_.empty() && open_.back()->type == Type::kMap &&
                         (open_.back()->entries.empty() || open_.back()->entries.back().value != nullptr);
     if (is_key) {
@@ -113,6 +136,9 @@ class TreeBuilder final : public YAML::EventHandler {
     return raw;
   }
 
+  static constexpr std::string_view kPlain = "?", kQuoted = "!";
+
+  std::string_view text_;
   std::unique_ptr<YamlNode> root_;
   std::vector<YamlNode*> open_;
 };
@@ -172,8 +198,11 @@ Result<std::string> read_secret_file(FileSystem* files, const std::string& path)
   return text;
 }
 
+constexpr std::string_view kCredential = "credential:";
+constexpr const char* kCredentialsFolder = "CREDENTIALS_DIRECTORY";
+
 Result<std::string> read_credential(FileSystem* files, const std::string& name) {
-  const char* const folder = std::getenv("CREDENTIALS_DIRECTORY");
+  const char* const folder = std::getenv(kCredentialsFolder);
   if (folder == nullptr) {
     return Error(ErrorCode::kNotFound,
                  "systemd gave no credentials to this process (LoadCredential= in the unit)");
@@ -186,11 +215,15 @@ Result<std::string> read_credential(FileSystem* files, const std::string& name) 
 
 Result<std::string> resolve_secret(FileSystem* files, const std::string& text) {
   if (text.starts_with("file:")) return read_secret_file(files, text.substr(5));
-  if (text.starts_with("credential:")) return read_credential(files, text.substr(11));
+  if (text.starts_with(kCredential)) return read_credential(files, text.substr(kCredential.size()));
   if (!text.starts_with("env:")) return text;
   const std::string name = text.substr(4);
   if (const char* const value = std::getenv(name.c_str())) return std::string(value);
   return Error(ErrorCode::kNotFound, "the environment has no variable " + name);
+}
+
+bool is_left_to_systemd(const std::string& text) {
+  return text.starts_with(kCredential) && std::getenv(kCredentialsFolder) == nullptr;
 }
 
 }  // namespace
@@ -267,8 +300,12 @@ Secret YamlMap::secret(std::string_view key, Default<Secret> fallback) {
   if (!text) return fallback.value_or(Secret());
   Result<std::string> value = resolve_secret(file_->files_, *text);
   if (value.ok()) return Secret(std::move(*value));
-  file_->report(mark(key), "cannot read the secret '" + full_name(key) + "': " + value.error().text());
-  return {};
+  if (file_->use_ == YamlUse::kCheck && is_left_to_systemd(*text)) {
+    warns(key, "is given by systemd to the unit only (LoadCredential=): it is not checked here");
+  } else {
+    file_->report(mark(key), "cannot read the secret '" + full_name(key) + "': " + value.error().text());
+  }
+  return Secret(*text);
 }
 
 std::optional<std::size_t> YamlMap::choice(std::string_view key, const std::vector<std::string_view>& allowed,
@@ -377,6 +414,12 @@ void YamlMap::violates(std::string_view key, const std::string& sentence) {
   file_->report(mark(key), "'" + full_name(key) + "' " + sentence);
 }
 
+void YamlMap::warns(std::string_view key, const std::string& sentence) {
+  const YamlMark at = mark(key);
+  file_->warnings_.push_back(file_->path_ + ":" + std::to_string(at.line) + ":" + std::to_string(at.column) +
+                             ": warning: '" + full_name(key) + "' " + sentence);
+}
+
 std::string YamlMap::full_name(std::string_view key) const {
   return state_->name.empty() ? std::string(key) : state_->name + "." + std::string(key);
 }
@@ -385,17 +428,19 @@ void YamlMap::wrong(std::string_view key, const std::string& got, const std::str
   file_->report(mark(key), "'" + full_name(key) + "' must be " + expected + ", not " + got);
 }
 
-YamlFile::YamlFile(std::unique_ptr<YamlNode> tree, std::string path, FileSystem* files)
-    : tree_(std::move(tree)), path_(std::move(path)), files_(files) {}
+YamlFile::YamlFile(std::unique_ptr<YamlNode> tree, std::string path, FileSystem* files, YamlUse use)
+    : tree_(std::move(tree)), path_(std::move(path)), files_(files), use_(use) {}
 YamlFile::~YamlFile() = default;
 
 Result<std::unique_ptr<YamlFile>> YamlFile::parse(std::string_view text, const std::string& path,
-                                                  FileSystem* files) {
+                                                  FileSystem* files, YamlUse use) {
   const auto refused = [&](const YamlMark& mark, const std::string& why) {
     return Error(ErrorCode::kInvalidConfiguration, why).at_path(path).at_line(mark.line, mark.column);
   };
-  TreeBuilder builder;
-  TreeBuilder further;
+  if (Status status = check_yaml_lines(text); !status.ok()) return Error(status.error()).at_path(path);
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  TreeBuilder builder(text);
+  TreeBuilder further(text);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
@@ -412,14 +457,14 @@ Result<std::unique_ptr<YamlFile>> YamlFile::parse(std::string_view text, const s
   }
   if (tree->type != Type::kMap)
     return refused(tree->mark, "the file must hold a map, not " + describe(*tree));
-  std::unique_ptr<YamlFile> file(new YamlFile(std::move(tree), path, files));
+  std::unique_ptr<YamlFile> file(new YamlFile(std::move(tree), path, files, use));
   file->report_duplicates(*file->tree_);
   return file;
 }
 
-Result<std::unique_ptr<YamlFile>> YamlFile::load(FileSystem& files, const std::string& path) {
+Result<std::unique_ptr<YamlFile>> YamlFile::load(FileSystem& files, const std::string& path, YamlUse use) {
   TG_TRY(const Bytes content, read_file(files, path, kMaxFileBytes));
-  return parse(as_text(content), path, &files);
+  return parse(as_text(content), path, &files, use);
 }
 
 YamlMap YamlFile::root() {

@@ -13,6 +13,10 @@
 // default or a zero value, so one run reports every mistake of a file. Keys are known in the order in which
 // they were asked for; an unknown key is reported with the nearest of them. Start-up only, one thread. A
 // YamlMap must not outlive its YamlFile.
+//
+// Of YAML it takes less than there is (see also yaml_lines.h): one document, whose root is a map; every text,
+// plain or in quotes, ends on the line where it begins; no anchors, aliases, tags, block texts, directives;
+// no tabs in the indentation; no key twice. So a slip of the pen is an error and never another configuration.
 #pragma once
 
 #include <compare>
@@ -66,6 +70,7 @@ Result<Nanos> parse_duration(std::string_view text);
 // "64MiB", "1 MB", "500k", "4096": KiB MiB GiB TiB are powers of 1024; k kB M MB G GB T TB powers of 1000.
 Result<std::uint64_t> parse_byte_size(std::string_view text);
 // "94Mbit/s" or "12MB/s" -> bytes per second. Units: [k M G]bit/s, and any byte size followed by "/s".
+// Without a unit only 0 is allowed.
 Result<std::uint64_t> parse_rate(std::string_view text);
 
 // The shortest of the forms above: "1h30m", "250ms"; "64 MiB", "1500 B".
@@ -77,6 +82,10 @@ struct YamlMark {
   std::uint32_t column = 0;
   auto operator<=>(const YamlMark&) const = default;
 };
+
+// What a file is read for. kCheck: it is only looked at, perhaps by somebody else on another machine, so a
+// credential that systemd has for the unit alone is a warning.
+enum class YamlUse : std::uint8_t { kRun, kCheck };
 
 class YamlFile;
 struct YamlNode;
@@ -97,6 +106,7 @@ class YamlMap {
   std::uint64_t bytes(std::string_view key, BytesRange range = {}, Default<std::uint64_t> fallback = {});
   std::uint64_t rate(std::string_view key, BytesRange range = {}, Default<std::uint64_t> fallback = {});
   // The text itself, or "file:/path" (one trailing newline is cut), "env:NAME", "credential:name" (systemd).
+  // One that cannot be read is reported once: its reference stands in for it, so it does not seem empty too.
   Secret secret(std::string_view key, Default<Secret> fallback = {});
 
   template <class T>
@@ -122,6 +132,8 @@ class YamlMap {
 
   // Reports at the place of `key`: "'disk.low' must be ...".
   void violates(std::string_view key, const std::string& sentence);
+  // The same for what is allowed and yet hardly meant.
+  void warns(std::string_view key, const std::string& sentence);
   // 1-based line and column of the key; where it is absent, of the nearest map around it.
   YamlMark mark(std::string_view key) const;
 
@@ -152,11 +164,11 @@ class YamlFile {
   static constexpr unsigned kMaxDepth = 32;
 
   // `path` is for messages; without `files` a secret of the form file: or credential: is an error. Fails on
-  // what is not YAML, or not one document with a map. Anchors and aliases are refused: they make a small file
-  // a large one.
+  // what is not YAML, or not one document with a map, or more of YAML than is taken here.
   static Result<std::unique_ptr<YamlFile>> parse(std::string_view text, const std::string& path,
-                                                 FileSystem* files = nullptr);
-  static Result<std::unique_ptr<YamlFile>> load(FileSystem& files, const std::string& path);
+                                                 FileSystem* files = nullptr, YamlUse use = YamlUse::kRun);
+  static Result<std::unique_ptr<YamlFile>> load(FileSystem& files, const std::string& path,
+                                                YamlUse use = YamlUse::kRun);
   ~YamlFile();
   YamlFile(const YamlFile&) = delete;
   YamlFile& operator=(const YamlFile&) = delete;
@@ -167,10 +179,12 @@ class YamlFile {
   Status finish();
   // After finish(): each error on its own.
   const std::vector<Error>& errors() const { return errors_; }
+  // "path:line:column: warning: ...", in the order of asking.
+  const std::vector<std::string>& warnings() const { return warnings_; }
 
  private:
   friend class YamlMap;
-  YamlFile(std::unique_ptr<YamlNode> tree, std::string path, FileSystem* files);
+  YamlFile(std::unique_ptr<YamlNode> tree, std::string path, FileSystem* files, YamlUse use);
   YamlMap map_at(const YamlNode* node, std::string name, YamlMark around);
   void report_duplicates(const YamlNode& node);
   void report(YamlMark mark, std::string detail);
@@ -179,7 +193,9 @@ class YamlFile {
   std::unique_ptr<YamlNode> tree_;
   std::string path_;
   FileSystem* files_;
+  YamlUse use_;
   std::vector<Error> errors_;
+  std::vector<std::string> warnings_;
   std::vector<std::shared_ptr<YamlMap::State>> maps_;  // every map that was asked for
 };
 

@@ -162,12 +162,60 @@ TEST_F(YamlTest, NumbersOutsideTheirRangeAreRefused) {
 }
 
 TEST_F(YamlTest, WhatIsNotOneMapIsRefusedWithItsPlace) {
-  EXPECT_THAT(refusal("a: [1\nb: 2\n"), HasSubstr("x.yaml:2:"));
+  EXPECT_THAT(refusal("a: [1\nb: 2\n"), HasSubstr("x.yaml:1:5: a text must end on the line"));
+  EXPECT_THAT(refusal("a: [1,\nb: {\n"), HasSubstr("x.yaml:"));
   EXPECT_THAT(refusal("- a\n"), HasSubstr("x.yaml:1:1: the file must hold a map, not a list"));
   EXPECT_THAT(refusal("a: 1\n---\nb: 2\n"), HasSubstr("one document"));
   EXPECT_THAT(refusal("a: &x 1\nb: *x\n"), HasSubstr("anchors are not allowed"));
+  EXPECT_THAT(refusal("a: &x\nb: 1\n"), HasSubstr("anchors are not allowed"));
+  EXPECT_THAT(refusal("b: *x\n"), HasSubstr("x.yaml:1:4"));
+  EXPECT_THAT(refusal("a: !x 1\n"), HasSubstr("x.yaml:1:4: tags (!) are not allowed"));
+  EXPECT_THAT(refusal("a: ! '1'\n"), HasSubstr("x.yaml:1:4: tags (!) are not allowed"));
+  EXPECT_THAT(refusal("a: !!map {b: 1}\n"), HasSubstr("x.yaml:1:4: tags (!) are not allowed"));
   EXPECT_THAT(refusal("? [a]\n: 1\n"), HasSubstr("a key must be a plain word"));
   EXPECT_THAT(refusal("a: " + std::string(40, '[') + std::string(40, ']')), HasSubstr("nesting is too deep"));
+}
+
+TEST_F(YamlTest, ATextInQuotesEndsOnItsLine) {
+  EXPECT_THAT(refusal("a: 1\nfolder: '/x/out\nquota: 1MB\n# it's swallowed\n"),
+              HasSubstr("x.yaml:2:9: the quote (') is not closed on this line"));
+  for (const auto* open :
+       {"a: 'b\n c'\n", "a: \"b", "a: [b, 'c]\n", "{\"a\": \"b}", "- 'x\n", "'a: 1\n", "a: 'it''s\n",
+        "a: \"b\\\"\n", "? \"a\n", "--- {a: 'b}", "a:\n  - - b\n  - - 'c\n"})
+    EXPECT_THAT(refusal(open), HasSubstr("is not closed on this line")) << open;
+}
+
+TEST_F(YamlTest, QuotesInsideOfTextsAreNoQuotes) {
+  YamlMap root = read(
+      "\xEF\xBB\xBF# it's\r\na: it's \"so\r\nb: 'it''s, so'  # isn't it\r\nc: \"a \\\" b # c\"\nd: x, 'y\n"
+      "e: [it's, 'a, b', \"c\"]\n\"f\": {\"g\":\"h\",\n  \"i\": [ \"j's\"\n]}\nk: x#'y\n");
+  EXPECT_EQ(root.string("a"), "it's \"so");
+  EXPECT_EQ(root.string("b"), "it's, so");
+  EXPECT_EQ(root.string("c"), "a \" b # c");
+  EXPECT_EQ(root.string("d"), "x, 'y");
+  EXPECT_THAT(root.strings("e"), ElementsAre("it's", "a, b", "c"));
+  EXPECT_EQ(root.map("f").string("g"), "h");
+  EXPECT_THAT(root.map("f").strings("i"), ElementsAre("j's"));
+  EXPECT_EQ(root.string("k"), "x#'y");
+  EXPECT_TRUE(file_->finish().ok());
+}
+
+TEST_F(YamlTest, ATextOfSeveralLinesIsRefusedWhereItBegins) {
+  EXPECT_THAT(refusal("a: 1\nb: x\n  y\n"), HasSubstr("x.yaml:2:4: a text must end on the line"));
+  EXPECT_THAT(refusal("a: [x\nb c]\n"), HasSubstr("x.yaml:1:5: a text must end on the line"));
+  EXPECT_THAT(refusal("a: |\n  'x\n"), HasSubstr("x.yaml:1:4: texts of several lines"));
+  EXPECT_THAT(refusal("a: >-\n  x\n"), HasSubstr("x.yaml:1:4: texts of several lines"));
+  EXPECT_EQ(refusal("a: x > y | z\nb: -1\nc: a\tb\n"), "accepted");
+}
+
+TEST_F(YamlTest, TabsControlCharactersDirectivesAndASecondDocumentAreRefusedInTheirPlace) {
+  EXPECT_THAT(refusal("a:\n \tb: 1\n"), HasSubstr("x.yaml:2:2: a tab stands in the indentation"));
+  EXPECT_THAT(refusal(std::string("a: b\0c\n", 7)), HasSubstr("x.yaml:1:5: a control character"));
+  EXPECT_THAT(refusal("%YAML 1.1\n---\na: 1\n"), HasSubstr("x.yaml:1:1: directives"));
+  EXPECT_THAT(refusal("a: 1\n\n---\nb: 2\n"), HasSubstr("x.yaml:3:1: a second document begins here"));
+  EXPECT_THAT(refusal("---\na: 1\n---\n"), HasSubstr("x.yaml:3:1: a second document begins here"));
+  EXPECT_THAT(refusal("a: 1\n...\nb: 2\n"), HasSubstr("one document"));
+  EXPECT_EQ(refusal("# first\n---\na: 1  \t# tab\n\t\n\t# tab\n...\n"), "accepted");
 }
 
 TEST_F(YamlTest, AMissingFileIsNotFoundWithItsPath) {
@@ -196,9 +244,22 @@ TEST_F(YamlTest, ASecretComesFromAFileTheEnvironmentOrACredential) {
 TEST_F(YamlTest, ASecretThatCannotBeReadIsReportedWithTheReason) {
   ::unsetenv("CREDENTIALS_DIRECTORY");
   YamlMap root = read("a: file:/none\nb: env:TIDEGATE_NO_SUCH\nc: credential:x\n");
-  for (const auto* key : {"a", "b", "c"}) EXPECT_TRUE(root.secret(key).empty());
+  for (const auto* key : {"a", "b", "c"}) EXPECT_FALSE(root.secret(key).empty()) << "one mistake, not two";
   EXPECT_THAT(errors(), ElementsAre(HasSubstr("1:1: cannot read the secret 'a': /none"),
                                     HasSubstr("TIDEGATE_NO_SUCH"), HasSubstr("LoadCredential=")));
+}
+
+TEST_F(YamlTest, OutsideOfTheUnitACheckOnlyWarnsOfCredentials) {
+  ::unsetenv("CREDENTIALS_DIRECTORY");
+  const std::string text = "a: 1\nkeys:\n  - secret: credential:x\n  - secret: file:/none\n";
+  auto file = YamlFile::parse(text, "x.yaml", &env_.files, YamlUse::kCheck);
+  ASSERT_TRUE(file.ok());
+  YamlMap root = (*file)->root();
+  root.integer("a");
+  for (YamlMap key : root.maps("keys")) EXPECT_FALSE(key.secret("secret").empty());
+  EXPECT_THAT((*file)->warnings(),
+              ElementsAre(HasSubstr("x.yaml:3:5: warning: 'keys[0].secret' is given by systemd")));
+  EXPECT_THAT((*file)->finish().error().text(), HasSubstr("x.yaml:4:5: cannot read the secret"));
 }
 
 TEST(UnitsTest, DurationsAreReadAndShown) {
@@ -230,6 +291,7 @@ TEST(UnitsTest, RatesAreBytesPerSecond) {
   EXPECT_EQ(parse_rate("94Mbit/s").value(), 11'750'000U);
   EXPECT_EQ(parse_rate("12 MB/s").value(), 12'000'000U);
   EXPECT_EQ(parse_rate("1MiB/s").value(), 1U << 20);
+  EXPECT_EQ(parse_rate("0").value(), 0U);
   for (const auto* bad : {"", "94", "94Mbit", "/s", "12/s", "94Mbps"})
     EXPECT_FALSE(parse_rate(bad).ok()) << bad;
 }

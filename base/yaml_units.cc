@@ -142,6 +142,7 @@ Result<std::uint64_t> parse_byte_size(std::string_view text) {
 Result<std::uint64_t> parse_rate(std::string_view text) {
   const Error error = refused("a rate like 94Mbit/s or 12MB/s", text);
   std::string_view amount = trim(text);
+  if (amount == "0") return std::uint64_t{0};
   if (!amount.ends_with("/s")) return error;
   amount = trim(amount.substr(0, amount.size() - 2));
   if (const auto bits = number_with_unit(amount, kBitUnits)) return *bits / 8;
