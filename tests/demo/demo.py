@@ -137,7 +137,10 @@ def run(options):
 def break_one_value(gw, target):
     """--break: changes one stored value, which the comparison must notice."""
     if target:
-        target.query("drop series from turbine where unit='u7'", "plant")
+        point = next(target.lines("plant", "turbine")).decode()
+        series, fields, when = point.split()
+        name, value = fields.split(",")[0].split("=")
+        target.write("plant", f"{series} {name}={float(value) + 1} {when}\n")
         return
     path = sorted(p for p in gw.delivered.iterdir() if ".lp" in p.name)[0]
     content = bytearray(path.read_bytes())
