@@ -71,6 +71,7 @@ class Machine {
     Lsn head = 0;
     Id journal;
     Oracle::Holding holding;  // of a sender
+    Oracle::FarReading far;   // of a receiver
   };
   virtual Image image();  // of the disk now, quiesced
   virtual void roll_back(const Image& image, Nanos down);
@@ -187,6 +188,7 @@ class ReceiverMachine final : public Machine {
   ReceiverMachine(Site* site, const ReceiverSetup& setup, std::uint64_t seed);
   ~ReceiverMachine() override;
 
+  Image image() override;
   FarStore* store();
   ReceiverSetup& setup() { return setup_; }  // takes effect at the next start
   const StreamState& state() const;          // while it is up
@@ -206,8 +208,6 @@ class ReceiverMachine final : public Machine {
   void replaced() override;
   void rotted() override { site_->oracle->far_rotted(); }
   void trim();
-  void tell_released();
-  void give_to_sinks(Lsn up_to);
   void tell_read_back();
 
   ReceiverSetup setup_;

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "pipe/journal/journal.h"
+#include "pipe/model/batch.h"
 #include "pipe/stream/stream_state.h"
 #include "tests/sim/event_queue.h"
 
@@ -60,11 +61,39 @@ class Oracle {
 
   // ---- and at the receiver
   void far_synced(const Hash128& hash);
-  void far_trimmed(const Hash128& hash);             // it was given to the sinks before
-  void far_lost() { far_lost_at_ = queue_->now(); }  // its disk was rolled back or replaced
-  void far_damage(Lsn first, Lsn last);              // a sink was told that these cannot be read
   bool far_is_rotted() const { return far_rotted_; }
   void far_rotted() { far_rotted_ = true; }
+  // Its ledger as it stands; to be called before it holds 256 entries more.
+  void far_ledger(const StreamState& state);
+  // The sinks get everything up to here, then it may be trimmed: reads and compares it.
+  void far_given(const Journal& journal, const StreamState& state, Lsn up_to);
+
+  // One stream in the far journal, as it is read.
+  struct Line {
+    std::uint32_t generation = 0;
+    Seq last = 0;
+    bool known = true;  // nothing of it can have been missed so far
+    bool any = false;
+    std::map<Seq, Hash128> chains;
+    std::optional<std::int64_t> shift;  // LSN at the sender minus seq
+  };
+  // The far journal from LSN 1 up to `next`, trimmed or not: only all of it shows the order.
+  struct FarReading {
+    Lsn next = 1;
+    std::map<std::pair<Id, StreamId>, Line> lines;
+    std::map<std::uint64_t, LedgerEntry> ledger;  // gaps, forks, damage, by number
+    std::set<std::tuple<std::string, Id, StreamId, Seq, Seq>>
+        told;  // events of gaps and forks, by what they say
+    struct Gap {
+      Id journal;
+      Lsn from = 0, to = 0;
+    };
+    std::vector<Gap> gap_events;   // batches of kind gap: LSNs that a sender could not even number
+    std::uint64_t unreadable = 0;  // LSNs that a sink was told it cannot have
+  };
+  const FarReading& far_reading() const { return far_; }
+  // The far disk is that of an earlier moment; or an empty one.
+  void far_rolled_back(FarReading to);
 
   // A sender that still runs, and what its own ledger says is damaged.
   struct LiveSender {
@@ -94,25 +123,22 @@ class Oracle {
     bool delivered = false;
     bool present = false;  // in the final far journal
   };
-  struct Line {  // one stream in the far journal, as it is read
-    std::uint32_t generation = 0;
-    Seq last = 0;
-    bool any = false;
-    std::map<Seq, Hash128> chains;
-    std::optional<std::int64_t> shift;  // LSN at the sender minus seq
-    std::uint64_t forks = 0;
-  };
-  struct Far;  // the reading under way
+  using LostLsns = std::set<Lsn>;
   void let_go(int machine, Lsn lsn, bool release);
-  void begin_generation(Far& far, Line& line, const Origin& origin, Seq first);
-  void check_record(Far& far, const Record& record);
-  void check_place(Far& far, Line& line, const RecordMeta& meta, Seq first);
+  void read_far(const Journal& journal, Lsn up_to, const std::function<void(const RecordMeta&)>& each,
+                LostLsns* lost);
+  void check_record(const Record& record);
+  void check_event(const Origin& origin, const std::vector<ByteView>& batches);
+  void check_fork_event(const Origin& origin, const ForkEvent& event);
+  void check_gap_event(const Origin& origin, const GapEvent& event);
+  void check_place(Line& line, const RecordMeta& meta, Seq first);
   void check_batch(Line& line, const Origin& origin, Seq seq, ByteView canonical, const Hash128& declared);
-  void note_gap_events(Far& far, const Origin& origin, ByteView canonical);
-  std::string complaint(const Far& far, const Fact& fact) const;
-  void check_missing(const Far& far);
-  bool covered_by_gap(const Far& far, const Id& journal, StreamId stream, Seq from, Seq to) const;
-  bool covered_by_any_gap(const Far& far, const Fact& fact) const;
+  void note_gap_events(const Origin& origin, ByteView canonical);
+  void check_events(const StreamState& state);
+  std::string complaint(const Fact& fact, const std::vector<LiveSender>& live, std::uint64_t lost) const;
+  void check_missing(const std::vector<LiveSender>& live, std::uint64_t lost);
+  bool in_ledger(const char* kind, const Id& journal, StreamId stream, Seq from, Seq to) const;
+  bool covered_by_any_gap(const Fact& fact) const;
   static std::string name(const Fact& fact);
 
   const EventQueue* queue_;
@@ -124,7 +150,7 @@ class Oracle {
   std::map<std::pair<Id, StreamId>, std::set<Lsn>> shifts_;
   Nanos far_lost_at_ = -1;
   bool far_rotted_ = false;
-  std::uint64_t far_damaged_ = 0;
+  FarReading far_;
   std::uint64_t acknowledged_ = 0;
   std::vector<std::string> violations_;
   std::function<void(const std::string&)> hear_;

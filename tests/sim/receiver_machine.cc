@@ -133,13 +133,18 @@ void ReceiverMachine::destroy() {
 Journal* ReceiverMachine::journal() const {
   return run_ ? run_->journal.get() : nullptr;
 }
-void ReceiverMachine::rolled_back(const Image&) {
+Machine::Image ReceiverMachine::image() {
+  Image out = Machine::image();
+  out.far = site_->oracle->far_reading();
+  return out;
+}
+void ReceiverMachine::rolled_back(const Image& image) {
   synced_to_ = 0;
-  site_->oracle->far_lost();
+  site_->oracle->far_rolled_back(image.far);
 }
 void ReceiverMachine::replaced() {
   synced_to_ = 0;
-  site_->oracle->far_lost();
+  site_->oracle->far_rolled_back({});
 }
 const StreamState& ReceiverMachine::state() const {
   return run_->state;
@@ -157,29 +162,13 @@ void ReceiverMachine::trim() {
   if (status.ok()) status = run_->store->sync();
   if (status.ok())
     if (const auto up_to = run_->store->releasable_lsn(clock_.wall_micros()); up_to.ok())
-      give_to_sinks(*up_to);
+      site_->oracle->far_given(journal, run_->state, *up_to);
   if (status.ok())
     if (const auto freed = run_->store->apply_retention(clock_.wall_micros()); !freed.ok())
       status = freed.error();
   if (status.ok() || status.error().code == ErrorCode::kNoSpace || status.error().code == ErrorCode::kDamaged)
     return;
   restart_soon(status.error().text());
-}
-
-void ReceiverMachine::give_to_sinks(Lsn up_to) {
-  Journal::Reader reader = run_->journal->reader(run_->journal->first_lsn());
-  while (reader.position() <= up_to) {
-    const auto record = reader.next();
-    if (!record.ok()) {
-      if (!record.error().sequence) return;
-      site_->oracle->far_damage(reader.position(), *record.error().sequence - 1);
-      reader.skip_to(*record.error().sequence);
-      continue;
-    }
-    if (!*record) return;
-    const RecordMeta& meta = (*record)->meta;
-    for (std::size_t i = meta.skip; i < meta.hashes.size(); ++i) site_->oracle->far_trimmed(meta.hashes[i]);
-  }
 }
 
 void ReceiverMachine::approve(const Id& sender, const Id& journal) {
