@@ -25,6 +25,8 @@ T quantile(const std::vector<T>& sorted, double q) {
 void add(Campaign& to, std::uint64_t number, Outcome outcome) {
   ++to.schedules;
   to.operator_actions += outcome.operator_actions;
+  to.full += outcome.refusals != 0 ? 1 : 0;
+  to.trimmed_by_share += outcome.trims_by_share != 0 ? 1 : 0;
   to.events += outcome.events;
   for (std::size_t i = 0; i < kFaultKinds; ++i) to.hits[i] += outcome.hits[i];
   to.batches.push_back(outcome.batches);
@@ -99,6 +101,10 @@ std::string campaign_text(const Campaign& c) {
   out += row_of("batches acknowledged", c.batches, 1);
   out += row_of("faults that hit", c.faults, 1);
   out += row_of("virtual minutes", c.virtual_time, 60e9);
+  std::snprintf(line, sizeof(line),
+                "a producer met a full quota in %llu, a fifth of the quota was reason to trim in %llu\n",
+                static_cast<unsigned long long>(c.full), static_cast<unsigned long long>(c.trimmed_by_share));
+  out += line;
   out += "faults that hit, by kind\n";
   for (std::size_t i = 0; i < kFaultKinds; ++i) {
     std::snprintf(line, sizeof(line), "  %9llu  %s\n", static_cast<unsigned long long>(c.hits[i]),

@@ -27,6 +27,8 @@ struct Campaign {
   std::uint64_t schedules = 0;
   double seconds = 0;
   std::uint64_t operator_actions = 0;
+  std::uint64_t full = 0,
+                trimmed_by_share = 0;  // schedules with a full quota; with a trim because of its fifth
   std::uint64_t events = 0;
   std::array<std::uint64_t, kFaultKinds> hits{};
   std::vector<std::uint64_t> batches, faults;  // per schedule, sorted

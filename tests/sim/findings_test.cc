@@ -203,6 +203,33 @@ TEST_F(Scenario, F11_AFullReceiverBlocksTheProducersAndNothingIsDropped) {
   EXPECT_EQ(far().position, 400U);
 }
 
+TEST_F(Scenario, F11_AFullQuotaComesFreeByItselfLongBeforeTheSafetyWindowIsOver) {
+  setup.senders.front().journal = {.segment_bytes = 24 << 10, .quota_bytes = 150'000, .window = {}};
+  w();
+  device().faults.down = true;
+  produce(400, 2000);
+  run(60);
+  EXPECT_GT(sender().refusals(), 0U);
+  EXPECT_GT(sender().backlog(), 0U);
+  device().faults.down = false;
+  settle(2 * 3600 * kSecond);
+  EXPECT_EQ(far().position, 400U);
+  EXPECT_GT(sender().trims_by_share(), 0U);
+  EXPECT_EQ(w().operator_actions, 0U);
+}
+
+TEST_F(Scenario, F11_AFullFarQuotaIsRefusedAndComesFreeWhenTheSinksHaveTheData) {
+  setup.receiver.journal = {.segment_bytes = 24 << 10, .quota_bytes = 150'000, .window = {}};
+  setup.receiver.trims = true;
+  w();
+  produce(400, 2000);
+  run(60);
+  EXPECT_LT(far().position, 400U);
+  settle(2 * 3600 * kSecond);
+  EXPECT_EQ(far().position, 400U);
+  EXPECT_EQ(w().operator_actions, 0U);
+}
+
 // ---- F15
 TEST_F(Scenario, F15_OfTwoTwinsOneIsFencedAndOnlyAnOperatorEndsIt) {
   produce_and_settle(50);

@@ -88,6 +88,17 @@ void Machine::say_recovered() {
   site_->say(text);
 }
 
+std::string Machine::space_text() const {
+  if (journal() == nullptr) return {};
+  const JournalSpace space = journal()->space();
+  std::string out = "journal of " + std::to_string(space.used) + " bytes";
+  if (space.quota != 0) out += " (quota " + std::to_string(space.quota) + ")";
+  for (const SegmentInfo& s : journal()->segments())
+    out += ", " + std::to_string(s.first_lsn) + ".." + std::to_string(s.last_lsn) + ": " +
+           std::to_string(s.bytes) + (s.sealed ? "" : " open");
+  return out;
+}
+
 void Machine::retire() {
   site_->say(name_ + ": switched off for good");
   retired_ = true;

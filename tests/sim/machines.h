@@ -49,6 +49,7 @@ class Machine {
   bool up() const { return process_ != kWorld; }
   ProcessId process() const { return process_; }
   const std::string& name() const { return name_; }
+  std::string space_text() const;                          // what its journal takes
   const std::string& trouble() const { return trouble_; }  // why it does not run; empty: it does
 
   // The process dies now; its kernel closes its sockets. It starts again after `down`.
@@ -128,6 +129,9 @@ class SenderMachine final : public Machine {
   void produce(std::uint32_t count, std::uint32_t largest);
   // Accepted or waiting: what producers have given so far.
   std::uint64_t backlog() const { return waiting_; }
+  // How often the quota refused a producer, and how often a fifth of it was reason enough to trim.
+  std::uint64_t refusals() const { return refusals_; }
+  std::uint64_t trims_by_share() const { return trims_by_share_; }
   void clone_from(const Image& image);
   Image image() override;
   // Reads the whole journal and tells the oracle what cannot be read, when a bit of it was flipped.
@@ -162,7 +166,9 @@ class SenderMachine final : public Machine {
   void rotted() override { site_->oracle->rotted(setup_.number); }
   void produce_now();
   void tell_own_events();
+  void keep_house();
   void trim();
+  Lsn behind_share() const;
   void tell_released();
   void look_at(const Status& status);
   Batch make_content(std::uint32_t largest);
@@ -173,6 +179,9 @@ class SenderMachine final : public Machine {
   std::uint32_t largest_ = 200;
   std::uint64_t made_ = 0;
   bool retry_planned_ = false;
+  // Up to here a fifth of the quota has stood behind it: it may go without proof where none is to be had.
+  Lsn spare_ = 0;
+  std::uint64_t refusals_ = 0, trims_by_share_ = 0;
 };
 
 struct ReceiverSetup {

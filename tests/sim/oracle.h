@@ -32,9 +32,9 @@ class Oracle {
   Lsn head(int machine) { return machines_[machine].facts.size(); }
   // The process is up again: the journal says it holds first..head.
   void reopened(int machine, const Id& journal, Lsn first, Lsn head);
-  // Everything below `first` was let go. `allowed_unproven`: acknowledged before this moment it may go
-  // without proof.
-  void released(int machine, Lsn first, Nanos allowed_unproven);
+  // Everything below `first` was let go. Acknowledged before `allowed_unproven`, or not above `spare`, it may
+  // go without proof.
+  void released(int machine, Lsn first, Nanos allowed_unproven, Lsn spare);
   // A bit of the disk was flipped: batches there may be lost, when that is declared.
   void rotted(int machine) { machines_[machine].rotted = true; }
   // What a machine's disk holds, to be given back when it becomes that disk again.

@@ -29,6 +29,13 @@ JournalSetup draw_journal(SimRandom& random) {
   return out;
 }
 
+// Full while the link is down for long; so large that the checkpoints (up to 10 KiB, one per segment) leave
+// room for batches.
+void draw_quota(SimRandom& random, JournalSetup& journal) {
+  journal.segment_bytes = one_of<std::uint64_t>(random, {24 << 10, 48 << 10});
+  journal.quota_bytes = journal.segment_bytes * (5 + random.below(6));
+}
+
 SenderLinkOptions draw_link(SimRandom& random) {
   SenderLinkOptions out;
   out.lanes = one_of<std::uint8_t>(random, {1, 1, 1, 2, 3, 4});
@@ -51,6 +58,7 @@ void draw_plant(SimRandom& random, WorldSetup& world) {
     s.sender_id = some_id(static_cast<std::uint8_t>(i + 1));
     s.link = link;
     s.journal = draw_journal(random);
+    if (random.chance(1, 4)) draw_quota(random, s.journal);
     s.declare_gaps = random.chance(1, 2);
     world.senders.push_back(s);
   }
@@ -61,6 +69,7 @@ void draw_plant(SimRandom& random, WorldSetup& world) {
   world.receiver.journal = draw_journal(random);
   world.receiver.sync_time = between(random, kMillisecond, 30 * kMillisecond);
   world.receiver.trims = random.chance(1, 4);
+  if (world.receiver.trims && random.chance(1, 2)) draw_quota(random, world.receiver.journal);
   world.device.delay = between(random, kMillisecond / 2, 40 * kMillisecond);
   world.device.rate = one_of<std::uint64_t>(random, {200'000, 1'000'000, 12'000'000});
 }
@@ -73,7 +82,9 @@ void draw_bursts(SimRandom& random, Schedule& s) {
     burst.batches = std::min<std::uint32_t>(left, 1 + static_cast<std::uint32_t>(random.below(per_burst)));
     burst.at = between(random, 2 * kSecond, s.duration);
     burst.sender = random.below(s.world.senders.size());
-    burst.largest = random.chance(1, 8) ? 6000 : 250;
+    const bool quota =
+        s.world.senders[burst.sender].journal.quota_bytes + s.world.receiver.journal.quota_bytes != 0;
+    burst.largest = random.chance(1, 8) ? 6000 : quota ? 4000 : 250;
     left -= burst.batches;
     s.bursts.push_back(burst);
   }
@@ -119,7 +130,8 @@ static std::string plant_text(const Schedule& s) {
   const SenderLinkOptions& link = s.world.senders.front().link;
   const auto journal = [](const JournalSetup& j) {
     return "segments of " + std::to_string(j.segment_bytes) + " bytes, kept for " +
-           std::to_string(j.window.micros / 60'000'000) + " minutes";
+           std::to_string(j.window.micros / 60'000'000) + " minutes" +
+           (j.quota_bytes != 0 ? ", quota " + std::to_string(j.quota_bytes) + " bytes" : std::string());
   };
   static constexpr const char* kAsk[] = {"off", "own-position", "diagnostics"};
   std::string out =
@@ -175,6 +187,10 @@ Outcome run_schedule(std::uint64_t seed, std::function<void(const std::string&)>
   for (const std::uint64_t hits : injector.hits()) out.faults += hits;
   out.hits = injector.hits();
   out.operator_actions = world.operator_actions;
+  for (const auto& sender : world.senders) {
+    out.refusals += sender->refusals();
+    out.trims_by_share += sender->trims_by_share();
+  }
   out.events = world.queue.events();
   out.virtual_time = world.queue.now();
   out.violations = world.violations();

@@ -36,6 +36,7 @@ struct Outcome {
   std::uint64_t batches = 0;  // acknowledged to producers
   std::uint64_t faults = 0;
   std::uint64_t operator_actions = 0;
+  std::uint64_t refusals = 0, trims_by_share = 0;  // of quotas
   std::uint64_t events = 0;
   Nanos virtual_time = 0;
   std::array<std::uint64_t, kFaultKinds> hits{};

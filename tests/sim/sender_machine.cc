@@ -129,7 +129,7 @@ Status SenderMachine::start() {
     look_at(run_->store->maintain());
     look_at(run_->journal->mark_idle());
   });
-  every(150 * kSecond, [this] { trim(); });
+  every(setup_.journal.quota_bytes != 0 ? 10 * kSecond : 150 * kSecond, [this] { keep_house(); });
   if (waiting_ > 0) produce_now();
   return {};
 }
@@ -152,10 +152,12 @@ Journal* SenderMachine::journal() const {
 }
 
 void SenderMachine::rolled_back(const Image& image) {
+  spare_ = 0;
   site_->oracle->rolled_back(setup_.number, image.holding);
 }
 
 void SenderMachine::replaced() {
+  spare_ = 0;
   site_->oracle->replaced(setup_.number);
 }
 
@@ -285,33 +287,58 @@ void SenderMachine::produce_now() {
   }
   if (status.ok()) return;
   if (status.error().code != ErrorCode::kNoSpace) return restart_soon(status.error().text());
+  const JournalSpace space = journal.space();
+  if (space.quota != 0 && space.used > space.quota / 2) ++refusals_;
   if (retry_planned_) return;
   retry_planned_ = true;  // the producer is told to come again
   site_->queue->after(10 * kSecond, process_, [this] {
     retry_planned_ = false;
-    run_->connector->request_confirm();
     produce_now();
   });
 }
 
 // ---- retention
 
+// As the daemon does it; without a quota it has time.
+void SenderMachine::keep_house() {
+  const JournalSpace space = run_->journal->space();
+  if (space.quota == 0 ? run_->journal->segments().size() > 1 : space.used > space.quota / 2)
+    run_->connector->request_confirm();
+  trim();
+}
+
 void SenderMachine::trim() {
   tell_unreadable();
-  if (run_->journal->segments().size() > 1) run_->connector->request_confirm();
+  spare_ = std::max(spare_, behind_share());
   const auto freed = run_->store->apply_retention(clock_.wall_micros());
   if (!freed.ok()) {
     if (freed.error().code != ErrorCode::kDamaged) look_at(freed.error());
     return;
   }
+  if (*freed > 0 && run_->journal->first_lsn() <= spare_ + 1) ++trims_by_share_;
   tell_released();
+}
+
+// The last LSN behind which a fifth of the quota is filled with what was answered.
+Lsn SenderMachine::behind_share() const {
+  const std::uint64_t quota = setup_.journal.quota_bytes;
+  Lsn answered = run_->journal->head();
+  for (const StreamId id : run_->store->streams())
+    if (const auto s = run_->store->info(id)) answered = std::min(answered, s->lsn_of(s->confirmed));
+  std::uint64_t behind = 0;
+  const auto segments = run_->journal->segments();
+  for (auto it = segments.rbegin(); quota != 0 && it != segments.rend(); ++it) {
+    if (behind >= quota / 5 && it->last_lsn <= answered) return it->last_lsn;
+    if (it->first_lsn <= answered) behind += it->bytes;
+  }
+  return 0;
 }
 
 void SenderMachine::tell_released() {
   const bool may_ask = setup_.link.ask != AskMode::kOff;
   const Nanos window = setup_.journal.window.micros * kMicrosecond;
   site_->oracle->released(setup_.number, run_->journal->first_lsn(),
-                          may_ask ? -1 : site_->queue->now() - window);
+                          may_ask ? -1 : site_->queue->now() - window, may_ask ? 0 : spare_);
 }
 
 // ---- state
@@ -372,7 +399,7 @@ void SenderMachine::trim_by_force(Lsn up_to) {
   site_->say(name_ + ": the operator trims up to " + std::to_string(up_to));
   site_->queue->run_as(process_, [&] {
     if (const auto freed = run_->journal->trim(up_to); !freed.ok()) restart_soon(freed.error().text());
-    site_->oracle->released(setup_.number, run_->journal->first_lsn(), site_->queue->now());
+    site_->oracle->released(setup_.number, run_->journal->first_lsn(), site_->queue->now(), 0);
   });
 }
 
@@ -386,7 +413,10 @@ void SenderMachine::add_stream(Lsn first_lsn) {
 
 void SenderMachine::confirm_and_trim() {
   if (!up()) return;
-  site_->queue->run_as(process_, [&] { trim(); });
+  site_->queue->run_as(process_, [&] {
+    run_->connector->request_confirm();
+    trim();
+  });
 }
 
 }  // namespace tidegate::sim

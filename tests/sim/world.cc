@@ -95,8 +95,6 @@ bool World::settle(Nanos bound) {
     if (calm >= 2) return true;
     at(queue.now(), [this] {  // as an event: it may kill a process
       operate();
-      for (auto& s : senders)
-        if (s->up() && !s->quiet()) s->confirm_and_trim();
     });
     step = std::min<Nanos>(step * 2, 60 * kSecond);
   }
@@ -132,7 +130,11 @@ void World::check() {
 
 bool World::finish(Nanos bound) {
   heal();
-  if (!settle(bound) && !stuck_) violation("it does not get going again: " + state_text());
+  if (!settle(bound) && !stuck_) {
+    violation("it does not get going again: " + state_text());
+    say(receiver->name() + ": " + receiver->space_text());
+    for (const auto& s : senders) say(s->name() + ": " + s->space_text());
+  }
   check();
   return violations().empty();
 }
