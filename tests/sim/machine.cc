@@ -70,6 +70,17 @@ void Machine::on_sim_crash() {
   die(random_.chance(1, 3), down_after_crash_);
 }
 
+void Machine::run_command(const std::function<void()>& command) {
+  const Nanos down = 2 * kSecond;
+  const std::uint64_t planned = effects_left_;
+  die(false, down);
+  effects_left_ = planned;
+  process_ = site_->queue->spawn();
+  down_after_crash_ = down;
+  site_->queue->run_as(process_, command);
+  die(false, down);
+}
+
 void Machine::restart_soon(const std::string& why) {
   site_->say(name_ + ": stops to be started again: " + why);
   site_->queue->after(0, kWorld, [this, process = process_] {

@@ -89,6 +89,8 @@ class Machine {
   virtual void rotted() = 0;
   // The process finds that it cannot go on: it ends and is started again.
   void restart_soon(const std::string& why);
+  // The daemon is stopped, a command works on its disk (it may die as any process), the daemon starts.
+  void run_command(const std::function<void()>& command);
   void say_recovered();  // what the journal found when it was opened
   void every(Nanos interval, std::function<void()> task);
   Env env() { return {&files_, &clock_, &random_}; }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "pipe/control/tidegate_adopt.h"
 #include "pipe/model/batch.h"
 #include "tests/sim/machines.h"
 
@@ -100,6 +101,7 @@ Status SenderMachine::start() {
   if (!p.journal->damaged().empty() && !site_->oracle->holding(setup_.number).rotted)
     site_->oracle->violation("the sender's journal reports damage though no bit of its disk was flipped: " +
                              p.journal->damaged().front().reason);
+  tell_own_events();  // of a command
   site_->oracle->reopened(setup_.number, p.journal->id(), p.journal->first_lsn(), p.journal->head());
   tell_unreadable();
   tell_released();  // a crash in the midst of a trim
@@ -364,18 +366,27 @@ bool SenderMachine::quiet() const {
 
 // ---- the operator
 
-// LINK.md: a fork at confirmed in all streams, session = max(session + 1, unix time in ms).
+// As its manual says: stop the daemon, `tidegate adopt`, start it.
 void SenderMachine::adopt() {
   if (!up()) return;
   site_->say(name_ + ": the operator adopts the journal on this box");
-  site_->queue->run_as(process_, [&] {
-    NearStore& store = *run_->store;
-    const auto now_ms = static_cast<std::uint64_t>(clock_.wall_micros() / 1000);
-    Status status = store.set_session(std::max(store.session() + 1, now_ms));
-    for (const StreamId stream : store.streams())
-      if (status.ok())
-        status = run_->watched->fork(stream, store.generation(stream) + 1, store.confirmed(stream));
-    restart_soon(status.ok() ? "adopted" : status.error().text());
+  std::map<StreamId, Seq> bases;
+  const std::uint64_t session = run_->store->session();
+  for (const StreamId stream : run_->store->streams()) {
+    bases[stream] = run_->store->confirmed(stream);
+    // It may die in mid-work: then some are forked.
+    site_->oracle->forked(run_->journal->id(), stream, run_->store->generation(stream) + 1, bases[stream]);
+  }
+  run_command([&] {
+    const auto report = adopt_sender(env(), journal_options(setup_.journal), false);
+    if (!report.ok()) return site_->say(name_ + ": cannot adopt: " + report.error().text());
+    if (report->session <= session)
+      site_->oracle->violation("the journal was adopted and its session is not newer");
+    for (const auto& stream : report->streams)
+      if (bases.contains(stream.is) && bases[stream.is] != stream.base)
+        site_->oracle->violation("the journal was adopted and stream " + std::to_string(stream.is) +
+                                 " forks at " + std::to_string(stream.base) + ", not at its confirmed " +
+                                 std::to_string(bases[stream.is]));
   });
 }
 
