@@ -165,18 +165,25 @@ std::vector<Planted> all_planted() {
 }
 
 PlantResult find_planted(Planted bug, const CampaignOptions& options) {
-  CampaignOptions until_found = options;
-  until_found.stop_after = 1;
-  plant(bug);
-  const Campaign campaign = run_campaign(until_found);
-  plant(Planted::kNone);
   PlantResult out;
   out.bug = bug;
-  out.schedules = campaign.schedules;
-  out.found = !campaign.failures.empty();
-  if (!out.found) return out;
-  out.seed = campaign.failures.front().number;
-  out.violation = campaign.failures.front().outcome.violations.front();
+  CampaignOptions until_found = options;
+  until_found.stop_after = 1;
+  const std::uint64_t end = options.from + options.schedules;
+  while (!out.found && until_found.from < end) {
+    until_found.schedules = end - until_found.from;
+    plant(bug);
+    const Campaign campaign = run_campaign(until_found);
+    plant(Planted::kNone);
+    out.schedules += campaign.schedules;
+    if (campaign.failures.empty()) break;
+    const Campaign::Failure& first = campaign.failures.front();
+    // What the oracle says without the bug as well was not caused by it.
+    out.found = run_schedule(schedule_seed(options.seed, first.number)).violations.empty();
+    out.seed = first.number;
+    out.violation = first.outcome.violations.front();
+    until_found.from = first.number + 1;
+  }
   return out;
 }
 
