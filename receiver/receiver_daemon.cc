@@ -28,6 +28,7 @@ Status ReceiverDaemon::start() {
   TG_CHECK(start_pipes());
   TG_CHECK(start_link());
   TG_CHECK(start_control());
+  scrub_ = std::make_unique<Scrub>(*journal_, [this](const DamagedRange& range) { tell_rot(range); });
   loop_.on_signal([this](int signal) {
     if (signal != SIGHUP) begin_stop();
   });
@@ -92,6 +93,13 @@ Status ReceiverDaemon::start_pipes() {
     deliveries_.push_back(std::move(d));
   }
   return {};
+}
+
+// In the scrub's thread, in each pass again.
+void ReceiverDaemon::tell_rot(const DamagedRange& range) {
+  if (knows_damage(state_.ledger_recent(), range)) return;
+  log_error("journal", "found by the background check: " + range.segment + " is damaged: " + range.reason);
+  (void)write_ledger(damage_entry(range, 0));
 }
 
 Status ReceiverDaemon::write_ledger(LedgerEntry entry) {
@@ -188,6 +196,7 @@ void ReceiverDaemon::begin_stop() {
            "stopping: the listener closes, the journal is synced, pipes finish what they deliver");
   sd_notify(0, "STOPPING=1");
   listener_->stop();
+  scrub_.reset();
   committer_.reset();  // waits for the sync under way
   count_duplicates();
   for (Delivery& d : deliveries_)

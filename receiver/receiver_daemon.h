@@ -17,6 +17,7 @@
 #include "pipe/control/trend.h"
 #include "pipe/engine/journal_positions.h"
 #include "pipe/engine/pipe_thread.h"
+#include "pipe/engine/scrub.h"
 #include "pipe/stream/far_store.h"
 #include "receiver/air_gap_listener.h"
 #include "receiver/journal_committer.h"
@@ -53,6 +54,7 @@ class ReceiverDaemon {
   void keep_house();
   void count_duplicates();
   Status write_ledger(LedgerEntry entry);
+  void tell_rot(const DamagedRange& range);
   void refresh_report(Nanos now);
   void fill_streams(StatusReport& report) const;
   void fill_senders(StatusReport& report, Nanos now) const;
@@ -76,6 +78,7 @@ class ReceiverDaemon {
   std::unique_ptr<AirGapListener> listener_;
   std::vector<Delivery> deliveries_;
   std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<Scrub> scrub_;
   Nanos started_at_ = 0;
   Nanos housekept_at_ = 0;
   std::uint64_t duplicates_told_ = 0;

@@ -28,6 +28,7 @@ SenderDaemon::~SenderDaemon() = default;
 Status SenderDaemon::start() {
   started_at_ = housekept_at_ = env_.clock->now();
   TG_CHECK(open_journal());
+  scrub_ = std::make_unique<Scrub>(*journal_, [this](const DamagedRange& range) { tell_rot(range); });
   connector_ =
       std::make_unique<AirGapConnector>(&loop_, env_.clock, env_.random, store_.get(), connector_options(),
                                         [this](const TxNotice& n) { on_notice(n); });
@@ -69,6 +70,14 @@ Status SenderDaemon::open_journal() {
   TG_CHECK(store_->recover());
   TG_TRY(stream_, store_->ensure_stream(kStreamLabel));
   return take_back_stale_marks();
+}
+
+// In the scrub's thread, in each pass again.
+void SenderDaemon::tell_rot(const DamagedRange& range) {
+  if (!knows_damage(state_.ledger_recent(), range)) {
+    log_error("journal", "found by the background check: " + range.segment + " is damaged: " + range.reason);
+    (void)state_.write_ledger(*journal_, damage_entry(range, env_.clock->wall_micros()));
+  }
 }
 
 // Marks of requests whose rows a crash has cut off: before anything is appended that would take their LSNs.
@@ -187,6 +196,7 @@ void SenderDaemon::begin_stop() {
     if (!source.server->stop(kStopSources))
       log_warning("source", source.name + ": requests were still under way after 10 s and got no answer");
   ingest_->stop();
+  scrub_.reset();
   const auto finish = [this] {
     if (control_) control_->stop();
     Status closed = journal_->sync();
@@ -228,7 +238,9 @@ ControlReply SenderDaemon::carry_out(const ControlCommand& command) {
         base->second.size() > 18)
       return {false, "fork needs base=<sequence>: the last batch that both sides have"};
     const Seq b = std::stoull(base->second);
-    connector_->with_link([this, b](SenderLink& link, LinkNanos now) { link.fork_at(stream_, b, now); });
+    Status forks;
+    connector_->with_link([&](SenderLink& link, LinkNanos now) { forks = link.fork_at(stream_, b, now); });
+    if (!forks.ok()) return {false, forks.error().text()};
     return {true, stream + " forks at " + base->second};
   }
   if (command.verb == "confirm") {

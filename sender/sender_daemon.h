@@ -15,6 +15,7 @@
 #include "pipe/control/control_server.h"
 #include "pipe/control/status.h"
 #include "pipe/control/trend.h"
+#include "pipe/engine/scrub.h"
 #include "pipe/stream/near_store.h"
 #include "sender/air_gap_connector.h"
 #include "sender/sender_config.h"
@@ -43,6 +44,7 @@ class SenderDaemon {
 
   Status open_journal();
   Status take_back_stale_marks();
+  void tell_rot(const DamagedRange& range);
   Status start_sources();
   Status start_control();
   AirGapConnectorOptions connector_options() const;
@@ -71,6 +73,7 @@ class SenderDaemon {
   std::unique_ptr<Ingest> ingest_;
   std::vector<HttpSource> sources_;
   std::unique_ptr<ControlServer> control_;
+  std::unique_ptr<Scrub> scrub_;
   StreamId stream_ = 0;
   Nanos started_at_ = 0;
   Nanos housekept_at_ = 0;

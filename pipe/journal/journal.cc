@@ -202,8 +202,9 @@ Result<Bytes> Journal::segment_checkpoint(std::uint64_t number, Lsn* covers) con
   return scanner.payload(*item);
 }
 
-Status Journal::verify(bool hash, const std::function<bool(const DamagedRange&)>& problem) const {
-  return impl_->verify(hash, problem);
+Status Journal::verify(bool hash, const std::function<bool(const DamagedRange&)>& problem,
+                       const std::function<bool()>& between) const {
+  return impl_->verify(hash, problem, between);
 }
 
 }  // namespace tidegate

@@ -206,8 +206,10 @@ class Journal {
   Result<Bytes> segment_checkpoint(std::uint64_t number, Lsn* covers = nullptr) const;
   // Reads every retained record and compares checksums: the background scrub and `tidegate journal verify`.
   // `hash`: also decodes containers and compares content hashes. The callback gets each problem found; it
-  // returns false to stop.
-  Status verify(bool hash, const std::function<bool(const DamagedRange&)>& problem) const;
+  // returns false to stop. `between` is called behind each segment and returns false to stop.
+  Status verify(
+      bool hash, const std::function<bool(const DamagedRange&)>& problem,
+      const std::function<bool()>& between = [] { return true; }) const;
 
  private:
   explicit Journal(std::unique_ptr<Impl> impl);

@@ -102,7 +102,8 @@ struct Journal::Impl {
   Result<std::optional<Place>> locate(Lsn position) const;
 
   // ---- journal_verify.cc; takes the mutex where it must
-  Status verify(bool hash, const std::function<bool(const DamagedRange&)>& problem) const;
+  Status verify(bool hash, const std::function<bool(const DamagedRange&)>& problem,
+                const std::function<bool()>& between) const;
   void remember(const DamagedRange& range) const;
 };
 

@@ -109,7 +109,8 @@ void Journal::Impl::remember(const DamagedRange& range) const {
   if (std::none_of(damaged.begin(), damaged.end(), same)) damaged.push_back(range);
 }
 
-Status Journal::Impl::verify(bool hash, const std::function<bool(const DamagedRange&)>& problem) const {
+Status Journal::Impl::verify(bool hash, const std::function<bool(const DamagedRange&)>& problem,
+                             const std::function<bool()>& between) const {
   const auto tell = [&](const DamagedRange& range) {
     remember(range);
     return problem(range);
@@ -135,7 +136,7 @@ Status Journal::Impl::verify(bool hash, const std::function<bool(const DamagedRa
     const auto go_on = verify_segment(*env.files, segment, hash, tell);
     if (!go_on.ok() && go_on.error().code == ErrorCode::kNotFound) continue;  // trimmed meanwhile
     if (!go_on.ok()) return go_on.error();
-    if (!*go_on) return {};
+    if (!*go_on || !between()) return {};
   }
 }
 

@@ -296,13 +296,8 @@ Status FarStore::write_all_owed() {
 Status FarStore::recover() {
   TG_CHECK(write_all_owed());
   for (const DamagedRange& range : journal_->recovery().damaged) {
-    const std::vector<LedgerEntry> known = state_->ledger_recent();
-    const bool told = std::any_of(known.begin(), known.end(), [&](const LedgerEntry& entry) {
-      return entry.kind == ledger_kind::kDamage && entry.from == range.first && entry.to == range.last;
-    });
-    if (told) continue;
-    TG_CHECK(ledger(ledger_kind::kDamage, {}, 0, range.first, range.last, range.last - range.first + 1,
-                    range.reason + " in " + range.segment + ", copy: " + range.quarantine));
+    if (knows_damage(state_->ledger_recent(), range)) continue;
+    TG_CHECK(state_->write_ledger(*journal_, damage_entry(range, env_.clock->wall_micros())));
   }
   return sync();
 }

@@ -1,7 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipe/stream/ledger.h"
 
+#include <algorithm>
+
 namespace tidegate {
+
+LedgerEntry damage_entry(const DamagedRange& range, std::int64_t wall_micros) {
+  LedgerEntry entry;
+  entry.wall_micros = wall_micros;
+  entry.kind = ledger_kind::kDamage;
+  entry.from = range.first;
+  entry.to = range.last;
+  entry.amount = range.last - range.first + 1;
+  entry.text = range.reason + " in " + range.segment +
+               (range.quarantine.empty() ? std::string() : ", copy: " + range.quarantine);
+  return entry;
+}
+
+bool knows_damage(const std::vector<LedgerEntry>& entries, const DamagedRange& range) {
+  return std::ranges::any_of(entries, [&](const LedgerEntry& entry) {
+    return entry.kind == ledger_kind::kDamage && entry.from == range.first && entry.to == range.last;
+  });
+}
+
 namespace {
 
 constexpr std::int64_t kMicrosPerHour = 3'600'000'000;

@@ -54,6 +54,10 @@ struct HourCount {
   bool operator==(const HourCount&) const = default;
 };
 
+// Damage of this journal as an entry, and whether it is among these already.
+LedgerEntry damage_entry(const DamagedRange& range, std::int64_t wall_micros);
+bool knows_damage(const std::vector<LedgerEntry>& entries, const DamagedRange& range);
+
 constexpr std::size_t kMaxLedgerText = 1024;
 constexpr std::size_t kMaxLedgerEntries = 256;  // the most recent ones are kept
 constexpr std::size_t kMaxLedgerKinds = 64;     // further ones count as "other"

@@ -17,16 +17,8 @@ Status NearStore::recover() {
 
 // Found again at every open until its segment is trimmed: said once.
 Status NearStore::note_damage(const DamagedRange& range) {
-  for (const LedgerEntry& entry : state_->ledger_recent()) {
-    if (entry.kind == ledger_kind::kDamage && entry.from == range.first && entry.to == range.last) return {};
-  }
-  return state_->write_ledger(
-      *journal_, {.wall_micros = env_.clock->wall_micros(),
-                  .kind = ledger_kind::kDamage,
-                  .from = range.first,
-                  .to = range.last,
-                  .amount = range.last - range.first + 1,
-                  .text = range.reason + " in " + range.segment + ", copy: " + range.quarantine});
+  if (knows_damage(state_->ledger_recent(), range)) return {};
+  return state_->write_ledger(*journal_, damage_entry(range, env_.clock->wall_micros()));
 }
 
 // The hashes of damaged batches are gone and no mark stands behind them, so no chain behind them can be said.

@@ -665,6 +665,17 @@ TEST_F(AskOff, NoForkAndNoGapWithoutTheOperator) {
   EXPECT_EQ(off.view().soft, 20U);
 }
 
+TEST_F(SenderControl, AForkThatCannotBeIsRefusedAndTheLinkGoesOn) {
+  with_confirmed(rig, 10);
+  EXPECT_FALSE(rig.link->fork_at(1, 99'999'999, rig.now).ok());
+  EXPECT_FALSE(rig.link->fork_at(9, 0, rig.now).ok());
+  EXPECT_EQ(rig.state(), LinkState::kRun);
+  EXPECT_TRUE(rig.link->fork_at(1, 4, rig.now).ok());
+  rig.run_for(5 * kLinkSecond);
+  EXPECT_EQ(rig.store.base(1), 4U);
+  EXPECT_EQ(rig.state(), LinkState::kRun);
+}
+
 TEST_F(AskOff, AForkAtZeroByTheOperatorSendsAllThatIsRetainedAgain) {
   off.start_and_settle();
   off.produce(10);

@@ -114,7 +114,8 @@ class SenderLink {
   // The operator's statements (needed where the link may not decide: ask off, gap policy stop).
   // False: the stream is not stopped for a gap. What is declared is the gap that its message shows.
   bool declare_gap(StreamId stream, LinkNanos now);
-  void fork_at(StreamId stream, Seq base, LinkNanos now);
+  // kNotFound, kInvalidArgument: a base above the head, or whose chain is not known any more.
+  Status fork_at(StreamId stream, Seq base, LinkNanos now);
   // For good, also when not all of it is sent: who wants it delivered waits for confirmed == head first.
   void end_stream(StreamId stream, const std::string& reason, LinkNanos now);
 

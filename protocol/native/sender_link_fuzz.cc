@@ -99,7 +99,8 @@ class Host {
   void operator_says(std::uint8_t what) {
     const auto stream = static_cast<StreamId>(1 + what % 2);
     if (what / 2 % 4 == 0) link_->declare_gap(stream, now_);
-    if (what / 2 % 4 == 1) link_->fork_at(stream, std::min<Seq>(what / 8, store_.confirmed(stream)), now_);
+    if (what / 2 % 4 == 1)
+      (void)link_->fork_at(stream, std::min<Seq>(what / 8, store_.confirmed(stream)), now_);
     if (what / 2 % 4 == 2) link_->request_confirm(now_);
     if (what == 255) link_->end_stream(stream, "fuzz", now_);
     drain();

@@ -330,16 +330,25 @@ bool SenderLink::declare_gap(StreamId stream, LinkNanos now) {
   return true;
 }
 
-void SenderLink::fork_at(StreamId stream, Seq base, LinkNanos now) {
+Status SenderLink::fork_at(StreamId stream, Seq base, LinkNanos now) {
   now_ = now;
   Stream* s = find_stream(stream);
-  if (s == nullptr) return;
+  if (s == nullptr) return make_error(ErrorCode::kNotFound, "stream " + std::to_string(stream));
+  if (base > store_->head(stream) || !store_->chain(stream, base))
+    return make_error(ErrorCode::kInvalidArgument, "stream " + std::to_string(stream) + " cannot fork at " +
+                                                       seq_text(base) + ": its batches end at " +
+                                                       seq_text(store_->head(stream)) +
+                                                       ", and chains are known of 0 and of those from " +
+                                                       seq_text(store_->trimmed(stream)) + " on");
   s->operator_fork = base;
   s->retry_at = now;
   if (s->phase == Stream::Phase::kStoppedGap) s->phase = Stream::Phase::kClosed;
-  if (s->phase == Stream::Phase::kOpen)
+  if (s->phase == Stream::Phase::kOpen) {
+    quiet_ = 0;  // nothing is wrong with the link
     doubt("the operator asked for a fork of stream " + std::to_string(stream));
+  }
   step();
+  return {};
 }
 
 void SenderLink::end_stream(StreamId stream, const std::string& reason, LinkNanos now) {
