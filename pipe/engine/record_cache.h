@@ -19,7 +19,7 @@ namespace tidegate {
 class RecordCache {
  public:
   // `capacity`: bytes kept beyond what pipes hold anyway. The record that was used longest ago goes first.
-  explicit RecordCache(std::size_t capacity = 32 << 20) : capacity_(capacity) {}
+  explicit RecordCache(std::size_t capacity = 8 << 20) : capacity_(capacity) {}
 
   // The record that holds `lsn`, or what `load` gives for it (which is kept unless it is nothing or an
   // error).
