@@ -30,7 +30,7 @@ const char* calibration_text(CalibrationVerdict verdict) {
       return "answers come from the receiver";
     case CalibrationVerdict::kInverted:
       return "all answers are the opposite of the right ones: the polarity of the profile is inverted "
-             "(exchange answer-ok and answer-fail)";
+             "(exchange answer_ok and answer_fail)";
     case CalibrationVerdict::kStuckOk:
       return "every answer is ok: the device answers by itself, answers do not come from the receiver";
     case CalibrationVerdict::kStuckFail:

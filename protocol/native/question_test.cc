@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <functional>
 
 namespace tidegate {
@@ -117,6 +118,9 @@ TEST(Calibration, StuckAndInvertedDevicesAreNamed) {
   Answers inverted;
   for (const Byte b : right_calibration()) inverted.push_back(opposite(b));
   EXPECT_EQ(judge_calibration(inverted), CalibrationVerdict::kInverted);
+  EXPECT_STREQ(std::strstr(calibration_text(CalibrationVerdict::kInverted), "(exchange"),
+               "(exchange answer_ok and answer_fail)")
+      << "the keys as a profile spells them";
 }
 
 TEST(Calibration, APolarityTurnedInItsMiddleIsNotGood) {
