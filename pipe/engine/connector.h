@@ -62,7 +62,8 @@ class Connector {
   virtual DeliverResult deliver(const std::vector<DeliverableBatch>& batches,
                                 const std::function<bool()>& stop) = 0;
   // When it wants to be called with an empty list although nothing is new (rotation by time), on the engine's
-  // monotonic clock; asked after open() and after each delivery. INT64_MAX: never.
+  // monotonic clock; asked after open() and after each delivery. A fixed moment: it does not move while time
+  // passes, and lies behind that call's now only when there is something to do. INT64_MAX: never.
   virtual Nanos wake_at() const { return INT64_MAX; }
   // How much it wants at once.
   virtual std::size_t preferred_bytes() const { return 4 << 20; }

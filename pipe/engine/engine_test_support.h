@@ -3,6 +3,7 @@
 // line.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -145,6 +146,17 @@ class MemoryPositions final : public PositionStore {
  private:
   std::mutex mutex_;
   std::map<std::string, StoredPosition> stored_;
+};
+
+// As a real clock: no two readings are the same.
+class TickingClock final : public Clock {
+ public:
+  Nanos now() override { return now_ += kMicrosecond; }
+  std::int64_t wall_micros() override { return 1'700'000'000'000'000 + now() / kMicrosecond; }
+  void set(Nanos now) { now_ = now; }
+
+ private:
+  std::atomic<Nanos> now_{0};
 };
 
 }  // namespace tidegate::testing

@@ -154,15 +154,15 @@ std::optional<Wake> Pipe::fetch() {
 }
 
 Wake Pipe::idle() {
-  const Nanos now = env_.clock->now();
-  if (connector_.wake_at() <= now) {
+  const Nanos wish = connector_.wake_at();  // read before the clock: it may be made of the same clock
+  if (wish <= env_.clock->now()) {
     run_.emplace();
     run_->last = position_;
     return deliver();
   }
   backoff_.reset();
   publish();
-  Nanos at = connector_.wake_at();
+  Nanos at = wish;
   if (unstored_since_.has_value()) at = std::min(at, *unstored_since_ + options_.store_interval);
   return {at, true};
 }

@@ -44,7 +44,10 @@ class ScriptedConnector final : public Connector {
     if (!state.empty()) result.state = to_bytes(as_bytes(state));
     return result;
   }
-  Nanos wake_at() const override { return ticks == 0 ? tick_at : kNever; }
+  Nanos wake_at() const override {
+    if (tick_now != nullptr && ticks == 0) return tick_now->now();
+    return ticks == 0 ? tick_at : kNever;
+  }
   std::size_t preferred_bytes() const override { return preferred; }
   void close() override { ++closed; }
 
@@ -57,6 +60,7 @@ class ScriptedConnector final : public Connector {
   Nanos tick_at = kNever;
   int ticks = 0, closed = 0;
 };
+  Clock* tick_now = nullptr;
 
 DeliverResult retry(std::string message, Nanos after = 0) {
   DeliverResult out;
@@ -419,3 +423,16 @@ TEST_F(PipeTest, LagIsWhatTheJournalHoldsBehindThePosition) {
 
 }  // namespace
 }  // namespace tidegate
+// A wish made of the very clock that the pipe reads is met as well as one that stands still.
+TEST_F(PipeTest, AnIdleConnectorIsCalledOnAClockThatNeverStands) {
+  testing::TickingClock clock;
+  Env env = sim_.env();
+  env.clock = &clock;
+  connector_.tick_now = &clock;
+  write(1);
+  pipe_ = std::make_unique<Pipe>(env, options(), source_, positions_, connector_);
+  ASSERT_TRUE(pipe_->open().ok());
+  for (int i = 0; i < 10; ++i) (void)pipe_->step();
+  EXPECT_EQ(connector_.ticks, 1);
+}
+

@@ -4,9 +4,9 @@
 #include "base/crash_point.h"
 
 #include <algorithm>
-#include <cstdlib>
 
 #include "base/log.h"
+#include "pipe/engine/pipe_name.h"
 
 namespace tidegate {
 namespace {
@@ -18,11 +18,6 @@ std::string lsn_text(Lsn lsn) {
   std::string digits = std::to_string(lsn);
   if (digits.size() < 12) digits.insert(0, 12 - digits.size(), '0');
   return digits;
-}
-
-bool is_plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
-         c == '.';
 }
 
 std::unique_ptr<Formatter> make_formatter(const FileSinkOptions& options) {
@@ -57,13 +52,7 @@ std::string FileSink::free_path(const std::string& stem, const std::string& exte
 Status FileSink::check_options() const {
   if (options_.directory.empty())
     return make_error(ErrorCode::kInvalidConfiguration, "the file sink needs a directory");
-  if (options_.name.empty() || options_.name.front() == '.' ||
-      !std::ranges::all_of(options_.name, is_plain)) {
-    return make_error(
-        ErrorCode::kInvalidConfiguration,
-        "the name of a file sink is made of letters, digits, '_', '-' and '.': \"" + options_.name + "\"");
-  }
-  return {};
+  return check_pipe_name(options_.name);
 }
 
 Status FileSink::open(Lsn, ByteView state) {
@@ -152,6 +141,7 @@ Status FileSink::cut_part() {
     return {};
   }
   formatter_->set_context(state_.part->context);
+  rotate_at_ = rotation_of_old_part();
   return {};
 }
 
@@ -185,7 +175,7 @@ DeliverResult FileSink::deliver(const std::vector<DeliverableBatch>& batches, co
 Status FileSink::write(const std::vector<DeliverableBatch>& batches, DeliverResult* result) {
   TG_CHECK(name_closed());
   for (const DeliverableBatch& batch : batches) TG_CHECK(add(batch, result));
-  if (state_.part.has_value() && is_old()) return close_part();
+  if (state_.part.has_value() && rotate_at_ <= env_.clock->now()) return close_part();
   return sync_part();
 }
 
@@ -205,6 +195,7 @@ Status FileSink::begin_part(Lsn first) {
   state_.part.emplace();
   state_.part->first = first;
   state_.part->opened_micros = env_.clock->wall_micros();
+  rotate_at_ = options_.rotate_interval <= 0 ? INT64_MAX : env_.clock->now() + options_.rotate_interval;
   pending_.insert(0, formatter_->header());
   return {};
 }
@@ -238,18 +229,19 @@ Status FileSink::close_part() {
   return {};
 }
 
-// A wall clock that jumped back by more than the interval also ends the file: its age is not known then.
-bool FileSink::is_old() const {
-  if (options_.rotate_interval <= 0) return false;
-  const std::int64_t age = env_.clock->wall_micros() - state_.part->opened_micros;
-  return std::abs(age) >= options_.rotate_interval / kMicrosecond;
+// Of a part file from an earlier life only the wall clock knows the age. One that lies in the future (the
+// clock was set back) is not known: such a file ends by its interval from now on.
+Nanos FileSink::rotation_of_old_part() const {
+  if (options_.rotate_interval <= 0) return INT64_MAX;
+  const std::int64_t age = std::max<std::int64_t>(0, env_.clock->wall_micros() - state_.part->opened_micros);
+  if (age >= options_.rotate_interval / kMicrosecond) return 0;
+  return env_.clock->now() + options_.rotate_interval - age * kMicrosecond;
 }
 
+// A moment that stands still while time passes: the pipe compares it with a clock that it reads itself.
 Nanos FileSink::wake_at() const {
   if (!state_.closed.empty()) return 0;
-  if (!state_.part.has_value() || options_.rotate_interval <= 0) return INT64_MAX;
-  const std::int64_t age = std::abs(env_.clock->wall_micros() - state_.part->opened_micros) * kMicrosecond;
-  return env_.clock->now() + std::max<Nanos>(0, options_.rotate_interval - age);
+  return state_.part.has_value() ? rotate_at_ : INT64_MAX;
 }
 
 void FileSink::close() {

@@ -12,8 +12,9 @@
 // part file and is cut like any other by open(). A final name that is taken (by another life of the pipe) is
 // never overwritten: the new file gets ".2" and so on before its extension.
 //
-// Formats and the place of events that are not rows: README.md. Rotation by size and by age (wall clock since
-// the file began).
+// Formats and the place of events that are not rows: README.md. Rotation by size and by age: a
+// clock set forwards or back does not move it, only the age of a part file from an earlier life is told by
+// the wall clock.
 #pragma once
 
 #include <memory>
@@ -29,7 +30,7 @@ namespace tidegate {
 
 struct FileSinkOptions {
   std::string directory;
-  std::string name = "tidegate";  // letters, digits, '_', '-', '.'; one sink per directory and name
+  std::string name = "tidegate";  // see pipe_name.h; one sink per directory and name
   FileFormat format = FileFormat::kLineProtocol;
   std::uint64_t rotate_bytes = 256ULL << 20;
   Nanos rotate_interval = 3600 * kSecond;  // 0: never by age
@@ -64,16 +65,17 @@ class FileSink final : public Connector {
   Status flush();
   Status sync_part();
   Status close_part();
-  bool is_old() const;
+  Nanos rotation_of_old_part() const;
 
   Env env_;
   FileSinkOptions options_;
   std::unique_ptr<Formatter> formatter_;
   std::unique_ptr<FileLock> lock_;
   FileSinkState state_;
-  std::unique_ptr<File> file_;  // of state_.part
-  bool new_name_ = false;       // the folder must be synced for it
-  bool unsynced_ = false;       // something was written since the last sync
+  std::unique_ptr<File> file_;   // of state_.part
+  Nanos rotate_at_ = INT64_MAX;  // of state_.part, monotonic; INT64_MAX: never by age
+  bool new_name_ = false;        // the folder must be synced for it
+  bool unsynced_ = false;        // something was written since the last sync
   bool opened_before_ = false;
   std::string pending_;  // formatted, belongs behind state_.part->length
 };

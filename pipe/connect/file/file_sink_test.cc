@@ -29,12 +29,17 @@ class FileSinkTest : public ::testing::Test {
     options_.name = "t";
     options_.rotate_interval = 0;
   }
+  Env env() {
+    Env out = sim_.env();
+    if (clock_ != nullptr) out.clock = clock_;
+    return out;
+  }
   void start() {
-    sink_ = std::make_unique<FileSink>(sim_.env(), options_);
+    sink_ = std::make_unique<FileSink>(env(), options_);
     PipeOptions options;
     options.name = "p";
     options.dead_letters.directory = "/dead";
-    pipe_ = std::make_unique<Pipe>(sim_.env(), std::move(options), source_, positions_, *sink_);
+    pipe_ = std::make_unique<Pipe>(env(), std::move(options), source_, positions_, *sink_);
     ASSERT_TRUE(pipe_->open().ok());
   }
   void stop() {
@@ -85,6 +90,7 @@ class FileSinkTest : public ::testing::Test {
   }
 
   SimEnv sim_;
+  Clock* clock_ = nullptr;  // instead of the simulated one
   FileSinkOptions options_;
   MemoryRecords source_;
   MemoryPositions positions_;
@@ -117,6 +123,51 @@ TEST_F(FileSinkTest, AFileIsClosedAtItsAgeAlsoWhenNothingComes) {
   const Wake wake = pipe_->step();
   EXPECT_EQ(wake.at, 60 * kSecond);
   sim_.clock.set(wake.at);
+  run();
+  EXPECT_THAT(names(), ElementsAre("t-000000000001-000000000001.lp"));
+}
+
+TEST_F(FileSinkTest, AnIdleSinkRotatesByAgeOnAClockThatNeverStandsAndThenRests) {
+  testing::TickingClock clock;
+  clock_ = &clock;
+  options_.rotate_interval = 60 * kSecond;
+  write(1, 1);
+  start();
+  Wake wake;
+  for (int i = 0; i < 10; ++i) wake = pipe_->step();
+  EXPECT_TRUE(wake.on_data);
+  EXPECT_EQ(sink_->wake_at(), sink_->wake_at()) << "a fixed moment";
+  EXPECT_GT(wake.at, clock.now());
+  clock.set(sink_->wake_at());
+  for (int i = 0; i < 10; ++i) wake = pipe_->step();
+  EXPECT_THAT(names(), ElementsAre("t-000000000001-000000000001.lp"));
+  EXPECT_EQ(wake.at, kNever) << "nothing more to do: no call, no core burnt";
+}
+
+TEST_F(FileSinkTest, AWallClockThatJumpsNeitherEndsAFileNorKeepsItOpen) {
+  options_.rotate_interval = 60 * kSecond;
+  write(1, 1);
+  run();
+  sim_.clock.jump_wall(-3600 * 1'000'000LL);
+  write(2, 2);
+  run();
+  EXPECT_THAT(names(), ElementsAre("t-000000000001.lp.part"));
+  sim_.clock.set(60 * kSecond);
+  run();
+  EXPECT_THAT(names(), ElementsAre("t-000000000001-000000000002.lp"));
+}
+
+TEST_F(FileSinkTest, TheAgeOfAFileGoesOnOverARestart) {
+  options_.rotate_interval = 60 * kSecond;
+  write(1, 1);
+  run();
+  stop();
+  sim_.clock.advance(45 * kSecond);
+  start();
+  (void)pipe_->step();
+  EXPECT_EQ(sink_->wake_at(), 60 * kSecond);
+  stop();
+  sim_.clock.advance(45 * kSecond);
   run();
   EXPECT_THAT(names(), ElementsAre("t-000000000001-000000000001.lp"));
 }
