@@ -30,8 +30,12 @@ struct DeliverableBatch {
 // An event that the target refuses for good. Goes to the dead-letter file of the pipe; delivery goes on.
 struct DeadLetter {
   Lsn lsn = 0;
-  std::string reason;  // the target's own words and ours
-  std::string line;    // the event in a readable form (line protocol where it is rows)
+  std::string reason;          // the target's own words and ours
+  std::string line;            // the event in a readable form
+  std::string database = {};   // where it was to go; 2.x: the bucket; empty: nowhere, or the event names none
+  std::string policy = {};     // the retention policy, where one was named
+  std::string precision = {};  // "ns": `line` is line protocol with such times and can be written again as it
+                               // is; empty: it is for people
 };
 
 struct DeliverResult {

@@ -52,6 +52,9 @@ std::string to_lines(const std::vector<DeadLetter>& letters, const std::string& 
     object.number("lsn", letter.lsn);
     object.bytes("pipe", pipe);
     object.bytes("reason", letter.reason);
+    if (!letter.database.empty()) object.bytes("database", letter.database);
+    if (!letter.policy.empty()) object.bytes("retention_policy", letter.policy);
+    if (!letter.precision.empty()) object.text("precision", letter.precision);
     object.bytes("line", letter.line);
     object.end();
     out += '\n';

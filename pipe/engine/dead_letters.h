@@ -2,10 +2,16 @@
 // DeadLetters: what a target refuses for good, as JSON lines in files that an operator can read and drive
 // again.
 //
-//   <directory>/<pipe>.dead-<number>.jsonl    {"time":"…Z","lsn":7,"pipe":"p","reason":"…","line":"…"}
-// One object per line; "line_hex" instead of "line" where that is not UTF-8. A file is closed at a size; the
-// next has the next number. Bytes of the pipe's name other than letters, digits, '_', '-' and '.' stand as
-// %XX.
+//   <directory>/<pipe>.dead-<number>.jsonl
+//   {"time":"…Z","lsn":7,"pipe":"p","reason":"…","database":"d","retention_policy":"r","precision":"ns",
+//    "line":"…"}
+// One object per line; `time` is when it was set aside. `database` (2.x: the bucket) and `retention_policy`
+// stand there where the line was to go to one. `precision` stands only where `line` is line protocol with
+// times of that unit, so that it can be written again:
+//   POST /write?db=<database>&rp=<retention_policy>&precision=<precision>, the line as the body.
+// "line_hex" instead of "line" (likewise for the others) where the bytes are not UTF-8. A file is closed at a
+// size; the next has the next number. Bytes of the pipe's name other than letters, digits, '_', '-' and '.'
+// stand as %XX.
 //
 // A letter is synced before append() returns, and the pipe stores mark() together with the position that
 // moves past it. After a crash open(mark) cuts what was written behind the mark: the batches behind the

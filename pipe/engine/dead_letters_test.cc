@@ -35,6 +35,16 @@ TEST_F(DeadLettersTest, ALetterIsOneJsonObjectOnOneLine) {
             "\"line\":\"m v=\\\"a\\tb\\\\\\\" 1\"}\n");
 }
 
+TEST_F(DeadLettersTest, ALetterSaysWhereItsLineCanBeWrittenAgain) {
+  auto dead = make();
+  ASSERT_TRUE(dead->open(std::nullopt).ok());
+  ASSERT_TRUE(dead->append({{7, "r", "m v=1 1", "a \"b\"", "week", "ns"}, {8, "r", "m v=1 1", "\xff"}}).ok());
+  const std::string got = text("p.dead-000001.jsonl");
+  EXPECT_THAT(got, HasSubstr(R"("reason":"r","database":"a \"b\"","retention_policy":"week",)"
+                             R"("precision":"ns","line":"m v=1 1"})"));
+  EXPECT_THAT(got, HasSubstr(R"("reason":"r","database_hex":"ff","line":"m v=1 1"})"));
+}
+
 TEST_F(DeadLettersTest, BytesThatAreNotUtf8AreKeptInHex) {
   auto dead = make();
   ASSERT_TRUE(dead->open(std::nullopt).ok());

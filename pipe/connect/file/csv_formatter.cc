@@ -109,7 +109,8 @@ class CsvFormatter final : public Formatter {
     if (!tracker_.same_as_last(row)) begin_series(row);
     const auto time = time_in_ns(row.time, unit_);
     if (!time.has_value()) {
-      dead->push_back({lsn, "the time does not fit into nanoseconds of an int64", readable_row(row, unit_)});
+      dead->push_back({lsn, "the time does not fit into nanoseconds of an int64", readable_row(row, unit_),
+                       database_of(row)});
       return false;
     }
     for (const FieldView& field : row.fields) {
@@ -124,7 +125,7 @@ class CsvFormatter final : public Formatter {
       if (field.value.presence == Presence::kValue && !append_value(field.value, out)) {
         out.resize(start);
         dead->push_back({lsn, "the timestamp does not fit into nanoseconds of an int64",
-                         readable_row(row, unit_, &field)});
+                         readable_row(row, unit_, &field), database_of(row)});
         continue;
       }
       out += "\r\n";

@@ -251,7 +251,7 @@ TEST_F(FileSinkTest, WhatLineProtocolCannotHoldGoesToTheDeadLetters) {
   run();
   EXPECT_THAT(lines(), ElementsAre("m b=1.5 0"));
   const Bytes dead = read_file(sim_.files, "/dead/p.dead-000001.jsonl", 1 << 16).value();
-  EXPECT_THAT(std::string(as_text(dead)), HasSubstr("\"line\":\"m a=nan 0\""));
+  EXPECT_THAT(std::string(as_text(dead)), HasSubstr("\"database\":\"plant\",\"line\":\"m a=nan 0\""));
 }
 
 TEST_F(FileSinkTest, CsvHasOneRowPerValueAndKeepsEveryType) {

@@ -34,7 +34,8 @@ class LineFormatter final : public Formatter {
       if (!tracker_.same_as_last(row)) name_database(row);
       written += mapper_.row(row, &refused_) ? 1 : 0;
       for (; told < refused_.size(); ++told) {
-        dead->push_back({batch.lsn, std::move(refused_[told].reason), std::move(refused_[told].line)});
+        dead->push_back(
+            {batch.lsn, std::move(refused_[told].reason), std::move(refused_[told].line), database_of(row)});
       }
       return true;
     });
