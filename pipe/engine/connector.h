@@ -45,7 +45,9 @@ struct DeliverResult {
     kStop  // cannot go on without an operator (credentials, configuration): the pipe stops with the message
   };
   Kind kind = Kind::kDelivered;
-  std::string message;               // kRetry, kStop: what happened, where, what to do
+  // kRetry, kStop: what happened, where, what to do. kDelivered: what is set aside at present, empty:
+  // nothing; stays in the status until the next delivery.
+  std::string message;
   Nanos retry_after = 0;             // kRetry: the target's own wish; 0: the engine's back-off decides
   std::vector<DeadLetter> dead;      // kDelivered
   Bytes state;                       // kDelivered: opaque, stored with the position

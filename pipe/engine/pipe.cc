@@ -80,7 +80,8 @@ Pipe::Pipe(Env env, PipeOptions options, RecordSource& source, PositionStore& po
       connector_(connector),
       reader_(source, {options_.own_ids}),
       dead_letters_(env, options_.dead_letters),
-      backoff_(*env.random, options_.first_backoff, options_.longest_backoff) {
+      backoff_(*env.random, options_.first_backoff, options_.longest_backoff),
+      log_(options_.name) {
   status_.name = options_.name;
   status_.connector = connector_.describe();
 }
@@ -146,10 +147,12 @@ std::optional<Wake> Pipe::fetch() {
     if (Status told = options_.on_loss(loss); !told.ok()) return fail(told.error());
   }
   loss_told_ = true;
+  std::string warning =
+      "lost LSN " + std::to_string(loss.first) + ".." + std::to_string(loss.last) + ": " + loss.text;
+  log_.lost(warning);
   const std::scoped_lock lock(mutex_);
   status_.counters.lost_lsns += loss.last - loss.first + 1;
-  status_.warning =
-      "lost LSN " + std::to_string(loss.first) + ".." + std::to_string(loss.last) + ": " + loss.text;
+  status_.warning = std::move(warning);
   return std::nullopt;
 }
 
@@ -206,6 +209,7 @@ std::optional<Wake> Pipe::finish_delivery() {
   }
   position_ = run_->last;
   state_ = std::move(result.state);
+  if (!run_->batches.empty()) note_ = std::move(result.message);
   delivered_.reset();
   run_.reset();
   backoff_.reset();
@@ -258,11 +262,12 @@ std::optional<Wake> Pipe::store_position() {
   return std::nullopt;
 }
 
-// All is well: the message goes.
+// Nothing is in its way: the message goes, but for what the connector has to say.
 void Pipe::publish() {
+  log_.goes_on(env_.clock->now());
   const std::scoped_lock lock(mutex_);
   status_.position = position_;
-  status_.message.clear();
+  status_.message = note_;
 }
 
 Wake Pipe::fail(const Error& error) {
@@ -272,7 +277,9 @@ Wake Pipe::fail(const Error& error) {
 }
 
 Wake Pipe::back_off(std::string message, Nanos wish) {
-  retry_at_ = env_.clock->now() + backoff_.next(wish);
+  const Nanos now = env_.clock->now();
+  retry_at_ = now + backoff_.next(wish);
+  log_.waits(now, message);
   const std::scoped_lock lock(mutex_);
   ++status_.counters.retries;
   status_.message = std::move(message);
@@ -280,6 +287,7 @@ Wake Pipe::back_off(std::string message, Nanos wish) {
 }
 
 Wake Pipe::halt(std::string message) {
+  log_.stops(message);
   const std::scoped_lock lock(mutex_);
   status_.state = PipeState::kStopped;
   status_.message = std::move(message);
@@ -290,6 +298,7 @@ void Pipe::start() {
   retry_at_ = 0;
   backoff_.reset();
   const std::scoped_lock lock(mutex_);
+  if (status_.state == PipeState::kStopped) log_.started();
   status_.state = PipeState::kRunning;
   status_.message.clear();
 }

@@ -17,9 +17,10 @@
 // What the journal cannot give any more (trimmed, damaged) is told to on_loss, then skipped with one event of
 // kind gap in its place, a warning that stays in the status, and a count. Never silent.
 //
-// RUNNING with a message: something failed, it backs off and tries again. STOPPED: an operator is needed
-// (start()). No threads and no sleeping inside: step() does at most one delivery and says when it wants to be
-// called again. Thread rules: open(), step(), start() and close() from one thread; status(), stop() and
+// RUNNING with a message: something failed, it backs off and tries again; or the connector goes on without a
+// part and says so. STOPPED: an operator is needed (start()). Each change of this is one line in the log
+// (pipe_log.h). No threads and no sleeping inside: step() does at most one delivery and says when it wants to
+// be called again. Thread rules: open(), step(), start() and close() from one thread; status(), stop() and
 // durable_position() from any.
 #pragma once
 
@@ -34,6 +35,7 @@
 #include "pipe/engine/backoff.h"
 #include "pipe/engine/connector.h"
 #include "pipe/engine/dead_letters.h"
+#include "pipe/engine/pipe_log.h"
 #include "pipe/engine/position_store.h"
 #include "pipe/engine/record_source.h"
 #include "pipe/engine/run_reader.h"
@@ -60,7 +62,7 @@ struct PipeStatus {
   std::string name;
   std::string connector;  // Connector::describe()
   PipeState state = PipeState::kRunning;
-  std::string message;       // why it waits or stopped; empty when all is well
+  std::string message;       // why it waits or stopped, or what it sets aside; empty when all is well
   std::string warning;       // losses; stays
   Lsn position = 0;          // last LSN delivered
   Lsn durable_position = 0;  // last LSN stored as delivered
@@ -139,10 +141,12 @@ class Pipe {
   RunReader reader_;
   DeadLetters dead_letters_;
   Backoff backoff_;
+  PipeLog log_;
   std::atomic<bool> stopping_{false};
 
   Lsn position_ = 0;  // delivered
   Bytes state_;       // the connector's, of position_
+  std::string note_;  // the connector's, of its last delivery
   bool connector_open_ = false;
   Nanos retry_at_ = 0;
   std::optional<Run> run_;                  // read and not yet delivered

@@ -6,6 +6,7 @@
 
 #include <deque>
 
+#include "base/log.h"
 #include "base/sim_env.h"
 #include "pipe/engine/engine_test_support.h"
 
@@ -17,6 +18,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using testing::MemoryPositions;
 using testing::MemoryRecords;
+using ::testing::Not;
 using testing::number_batch;
 
 // Takes what it is told to take and keeps what it got.
@@ -58,9 +60,9 @@ class ScriptedConnector final : public Connector {
   std::string opened_with, state;
   std::size_t preferred = 1;
   Nanos tick_at = kNever;
+  Clock* tick_now = nullptr;
   int ticks = 0, closed = 0;
 };
-  Clock* tick_now = nullptr;
 
 DeliverResult retry(std::string message, Nanos after = 0) {
   DeliverResult out;
@@ -254,6 +256,100 @@ TEST_F(PipeTest, ATargetThatRefusesTheConfigurationStopsThePipe) {
   EXPECT_THAT(pipe_->status().message, HasSubstr("no such folder"));
 }
 
+// What the log says, a line each: level, area, message.
+class PipeLogTest : public PipeTest {
+ protected:
+  PipeLogTest() {
+    set_log_sink([this](LogLevel level, std::string_view area, std::string_view message) {
+      EXPECT_EQ(area, "pipe");
+      lines_.emplace_back(level, message);
+    });
+  }
+  ~PipeLogTest() override { set_log_sink({}); }
+
+  std::vector<std::pair<LogLevel, std::string>> lines_;
+};
+
+TEST_F(PipeLogTest, APipeThatWaitsAndRecoversIsTwoLinesAndNotOnePerAttempt) {
+  write(1);
+  for (int i = 0; i < 8; ++i) connector_.script.push_back(retry("target " + std::to_string(i) + " is away"));
+  run();
+  ASSERT_EQ(lines_.size(), 2u);
+  EXPECT_EQ(lines_[0].first, LogLevel::kWarning);
+  EXPECT_THAT(lines_[0].second, HasSubstr("p waits: target 0 is away; it tries again by itself"));
+  EXPECT_EQ(lines_[1].first, LogLevel::kInfo);
+  EXPECT_THAT(lines_[1].second, HasSubstr("p delivers again, after "));
+  EXPECT_THAT(lines_[1].second, HasSubstr(" and 8 failed attempts"));
+}
+
+TEST_F(PipeLogTest, TroubleThatLastsIsToldAgainEveryTenMinutesWithTheLatestReason) {
+  write(1);
+  make();
+  int attempts = 0;
+  while (sim_.clock.now() < 3600 * kSecond) {
+    connector_.script = {retry("reason " + std::to_string(++attempts))};
+    sim_.clock.set(pipe_->step().at);
+  }
+  EXPECT_GT(attempts, 50);
+  ASSERT_GE(lines_.size(), 5u);
+  EXPECT_LE(lines_.size(), 6u);
+  EXPECT_THAT(lines_[1].second, HasSubstr("p still waits, for "));
+  EXPECT_THAT(lines_[1].second, Not(HasSubstr("reason 1;")));
+}
+
+TEST_F(PipeLogTest, APipeThatFaltersAtEverySecondAttemptIsToldOfOnceAMinute) {
+  write(400);
+  for (int i = 0; i < 400; ++i) {
+    connector_.script.push_back(retry("busy"));
+    connector_.script.emplace_back();
+  }
+  run();
+  const auto minutes = static_cast<std::size_t>(sim_.clock.now() / (60 * kSecond)) + 1;
+  EXPECT_GT(minutes, 2u);
+  EXPECT_LE(lines_.size(), 2 * minutes);
+}
+
+TEST_F(PipeLogTest, AStopSaysHowToStartAgainAndTheStartIsTold) {
+  write(1);
+  DeliverResult stop;
+  stop.kind = DeliverResult::Kind::kStop;
+  stop.message = "token refused";
+  connector_.script = {stop};
+  run();
+  run();
+  pipe_->start();
+  run();
+  ASSERT_EQ(lines_.size(), 2u);
+  EXPECT_EQ(lines_[0].first, LogLevel::kError);
+  EXPECT_EQ(lines_[0].second, "p is STOPPED: token refused; mend that, then `tidegate start --pipe p`");
+  EXPECT_EQ(lines_[1].second, "p is started by an operator");
+}
+
+TEST_F(PipeLogTest, AHealthyPipeSaysNothingAndALossIsOneLine) {
+  write(3);
+  run();
+  EXPECT_THAT(lines_, IsEmpty());
+  source_.lose({4, 5, kLossDamaged, "rotten"});
+  write(3);
+  run();
+  ASSERT_EQ(lines_.size(), 1u);
+  EXPECT_THAT(lines_[0].second, HasSubstr("lost LSN 4..5: rotten"));
+}
+
+TEST_F(PipeTest, WhatTheConnectorSetsAsideStaysInTheStatusUntilItDoesNot) {
+  write(1);
+  DeliverResult partly;
+  partly.message = "database x is set aside";
+  connector_.script = {partly};
+  run();
+  EXPECT_EQ(pipe_->status().position, 1u);
+  EXPECT_EQ(pipe_->status().state, PipeState::kRunning);
+  EXPECT_EQ(pipe_->status().message, "database x is set aside");
+  write(1);
+  run();
+  EXPECT_EQ(pipe_->status().message, "");
+}
+
 TEST_F(PipeTest, APositionIsStoredAtOnceWhenTheConnectorHasAState) {
   write(3);
   connector_.state = "s";
@@ -403,6 +499,19 @@ TEST_F(PipeTest, AnIdleConnectorIsCalledWhenItAskedForIt) {
   EXPECT_EQ(pipe_->status().position, 1u);
 }
 
+// A wish made of the very clock that the pipe reads is met as well as one that stands still.
+TEST_F(PipeTest, AnIdleConnectorIsCalledOnAClockThatNeverStands) {
+  testing::TickingClock clock;
+  Env env = sim_.env();
+  env.clock = &clock;
+  connector_.tick_now = &clock;
+  write(1);
+  pipe_ = std::make_unique<Pipe>(env, options(), source_, positions_, connector_);
+  ASSERT_TRUE(pipe_->open().ok());
+  for (int i = 0; i < 10; ++i) (void)pipe_->step();
+  EXPECT_EQ(connector_.ticks, 1);
+}
+
 TEST_F(PipeTest, AfterStopNothingIsAttempted) {
   write(1);
   make();
@@ -423,16 +532,3 @@ TEST_F(PipeTest, LagIsWhatTheJournalHoldsBehindThePosition) {
 
 }  // namespace
 }  // namespace tidegate
-// A wish made of the very clock that the pipe reads is met as well as one that stands still.
-TEST_F(PipeTest, AnIdleConnectorIsCalledOnAClockThatNeverStands) {
-  testing::TickingClock clock;
-  Env env = sim_.env();
-  env.clock = &clock;
-  connector_.tick_now = &clock;
-  write(1);
-  pipe_ = std::make_unique<Pipe>(env, options(), source_, positions_, connector_);
-  ASSERT_TRUE(pipe_->open().ok());
-  for (int i = 0; i < 10; ++i) (void)pipe_->step();
-  EXPECT_EQ(connector_.ticks, 1);
-}
-
