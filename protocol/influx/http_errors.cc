@@ -136,6 +136,11 @@ bool names_what_is_missing(std::string_view message) {
   return words.starts_with("database not found") || words.find("retention policy not found") != words.npos;
 }
 
+// 2.x: bucket "x" not found.
+bool names_bucket(std::string_view message) {
+  return own_words(message) == "bucket " && message.ends_with(" not found");
+}
+
 // 4xx that speak of the data: is it all of the request or some lines, and what became of the others?
 void judge_refusal(TargetAnswer& answer) {
   answer.others_stored = own_words(answer.message).find("partial write") != std::string_view::npos;
@@ -248,6 +253,8 @@ TargetAnswer parse_error_body(int status, std::string_view body, std::string_vie
   read_body(body, answer);
   if (answer.verdict == Verdict::kAllLines) judge_refusal(answer);
   if (names_what_is_missing(answer.message)) answer.verdict = Verdict::kNotFound;
+  answer.names_missing = answer.verdict == Verdict::kNotFound &&
+                         (names_what_is_missing(answer.message) || names_bucket(answer.message));
   if (answer.message.empty()) answer.message = "status " + std::to_string(status) + " without a message";
   return answer;
 }

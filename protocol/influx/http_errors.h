@@ -78,6 +78,9 @@ struct TargetAnswer {
   bool others_stored = false;  // kSomeLines: the lines that are not refused are stored; else nothing is
   std::optional<std::uint64_t> dropped;      // how many points the target says it dropped
   std::optional<std::uint32_t> retry_after;  // seconds
+  // kNotFound: the target answers for itself that it has no such database, retention policy or bucket. Else
+  // it may be the address that is wrong, or the organization.
+  bool names_missing = false;
 };
 
 // `retry_after` is the value of that header, empty when there was none; a date in it is ignored. The body may

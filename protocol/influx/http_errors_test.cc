@@ -132,6 +132,22 @@ TEST(HttpErrors, AMissingRetentionPolicyIsNotATroubleThatPasses) {
             Verdict::kNotFound);
 }
 
+TEST(HttpErrors, AMissingDatabaseIsToldFromAWrongAddress) {
+  for (const HttpAnswer& answer : {v1::database_not_found("x"), v2::bucket_not_found("b"),
+                                   v1::error(500, "retention policy not found: week")}) {
+    const TargetAnswer read = parse_error_body(answer.status, answer.body);
+    EXPECT_EQ(read.verdict, Verdict::kNotFound) << answer.body;
+    EXPECT_TRUE(read.names_missing) << answer.body;
+  }
+  for (const HttpAnswer& answer : {HttpAnswer{404, "404 page not found", {}}, HttpAnswer{405, "", {}},
+                                   HttpAnswer{404, "<html>bucket shop</html>", {}},
+                                   v2::error(404, "organization name \"o\" not found")}) {
+    const TargetAnswer read = parse_error_body(answer.status, answer.body);
+    EXPECT_EQ(read.verdict, Verdict::kNotFound) << answer.body;
+    EXPECT_FALSE(read.names_missing) << answer.body;
+  }
+}
+
 TEST(HttpErrors, WhatAClientWroteIntoALineDoesNotChangeTheVerdict) {
   for (const std::string_view words : {"partial write", "retention policy not found", "database not found"}) {
     const testing::Parsed parsed = testing::parse({}, "m f=\"" + std::string(words) + "\",");
