@@ -30,10 +30,11 @@ InfluxSinkOptions read_influx_sink(YamlMap& sink) {
   o.database = sink.string(version == 1 ? "database" : "bucket", "");
   if (version == 1) {
     o.retention_policy = sink.string("retention_policy", "");
-    o.create_database = sink.boolean("create_database", false);
   } else {
     o.org = sink.string("org");
   }
+  o.create_database = sink.boolean("create_database", false);
+  o.missing_target_timeout = sink.duration("missing_target_timeout", {}, o.missing_target_timeout);
   o.user = sink.string("user", "");
   o.password = sink.secret("password", Secret()).reveal();
   o.token = sink.secret("token", Secret()).reveal();

@@ -69,7 +69,7 @@ Status ReceiverDaemon::start_pipes() {
     if (const auto* file = std::get_if<FileSinkOptions>(&sink.target)) {
       d.connector = std::make_unique<FileSink>(env_, *file);
     } else {
-      d.connector = std::make_unique<InfluxSink>(std::get<InfluxSinkOptions>(sink.target));
+      d.connector = std::make_unique<InfluxSink>(env_, std::get<InfluxSinkOptions>(sink.target));
     }
     d.source = std::make_unique<JournalRecords>(*journal_, records_);
     PipeOptions options;

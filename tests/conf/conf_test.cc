@@ -74,7 +74,8 @@ void add(Settings& out, const char* prefix, const FileSinkOptions& c) {
 }
 void add(Settings& out, const char* prefix, const InfluxSinkOptions& c) {
   SETTING(url), SETTING(version), SETTING(database), SETTING(retention_policy), SETTING(org), SETTING(user);
-  SETTING(password), SETTING(token), SETTING(create_database), SETTING(gzip), SETTING(timeout);
+  SETTING(password), SETTING(token), SETTING(create_database), SETTING(missing_target_timeout), SETTING(gzip),
+      SETTING(timeout);
   SETTING(verify_tls), SETTING(ca_file);
 }
 

@@ -3,6 +3,8 @@
 
 #include <openssl/evp.h>
 
+#include "base/log.h"
+#include "base/yaml.h"
 #include "pipe/connect/event_text.h"
 
 namespace tidegate {
@@ -11,6 +13,7 @@ namespace {
 using influx::TargetAnswer;
 using influx::Verdict;
 
+constexpr std::string_view kArea = "influx-sink";
 constexpr std::size_t kGzipFrom = 1024;  // bytes; below it is not worth a member
 
 LineMappingOptions mapping_of(const InfluxSinkOptions& options) {
@@ -34,30 +37,19 @@ std::string base64(std::string_view text) {
   return out;
 }
 
-std::pair<std::string_view, std::string_view> split_policy(std::string_view database) {
-  const std::size_t slash = database.find('/');
-  if (slash == std::string_view::npos) return {database, {}};
-  return {database.substr(0, slash), database.substr(slash + 1)};
-}
-
-std::string quoted_identifier(std::string_view name) {
-  std::string out = "\"";
-  for (const char c : name) {
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
-}
-
 Error misconfigured(std::string detail) {
   return make_error(ErrorCode::kInvalidConfiguration, std::move(detail));
 }
 
 }  // namespace
 
-InfluxSink::InfluxSink(InfluxSinkOptions options) : InfluxSink(std::move(options), nullptr) {}
-InfluxSink::InfluxSink(InfluxSinkOptions options, std::unique_ptr<HttpClient> client)
-    : options_(std::move(options)), client_(std::move(client)), mapper_(mapping_of(options_), text_) {
+InfluxSink::InfluxSink(Env env, InfluxSinkOptions options) : InfluxSink(env, std::move(options), nullptr) {}
+InfluxSink::InfluxSink(Env env, InfluxSinkOptions options, std::unique_ptr<HttpClient> client)
+    : env_(env),
+      options_(std::move(options)),
+      client_(std::move(client)),
+      mapper_(mapping_of(options_), text_),
+      missing_(options_.missing_target_timeout) {
   if (auto target = parse_http_url(options_.url); target.ok()) target_ = std::move(target).value();
 }
 InfluxSink::~InfluxSink() = default;
@@ -75,8 +67,6 @@ Status InfluxSink::check_options() const {
     return misconfigured("give a user or a token for InfluxDB, not both");
   if (options_.limits.lines == 0 || options_.limits.bytes == 0)
     return misconfigured("the limits of a request must not be 0");
-  if (options_.create_database && !is_v1())
-    return misconfigured("create-database is for InfluxDB 1.x; create a bucket of 2.x by hand");
   return {};
 }
 
@@ -95,13 +85,70 @@ DeliverResult InfluxSink::deliver(const std::vector<DeliverableBatch>& batches, 
   DeliverResult result;
   bodies_.clear();
   for (const DeliverableBatch& batch : batches) add(batch, &result);
-  for (const auto& [database, body] : bodies_) {
-    LineDelivery delivery([&](std::string_view lines) { return post(database, lines, stop); },
-                          &options_.limits);
-    const auto ended = delivery.deliver(body, &result.dead, &result.written_events);
-    if (ended.has_value()) return failed(*ended, database);
+  // The others are delivered although one waits: a wait makes the whole delivery come again, and writing a
+  // point twice does no harm.
+  std::string waits;
+  for (const auto& body : bodies_) {
+    if (body.second.lines.empty()) continue;
+    if (auto ended = deliver_body(body, &result, &waits, stop)) return *ended;
+  }
+  if (!waits.empty()) {
+    DeliverResult retry;
+    retry.kind = DeliverResult::Kind::kRetry;
+    retry.message = std::move(waits);
+    return retry;
+  }
+  if (const std::string names = missing_.note(env_.clock->now()); !names.empty()) {
+    result.message =
+        describe() + " does not have " + names + ": lines for it go to the dead letters until it is created";
   }
   return result;
+}
+
+std::optional<DeliverResult> InfluxSink::deliver_body(const Bodies::value_type& body, DeliverResult* result,
+                                                      std::string* waits, const Stop& stop) {
+  const auto& [database, lines] = body;
+  const std::size_t before = result->dead.size();
+  LineDelivery delivery([&](std::string_view text) { return post(database, text, stop); }, &options_.limits);
+  const auto ended = delivery.deliver(lines, &result->dead, &result->written_events);
+  if (ended.has_value() && !ended->names_missing) return failed(*ended);
+  if (ended.has_value()) {
+    std::string message;
+    if (keeps_waiting(database, *ended, &message, &delivery) && waits->empty()) *waits = std::move(message);
+  } else if (missing_.is_there(database)) {
+    log_info(kArea, describe() + ": " + shown(database) + " is there: its lines are delivered again");
+  }
+  name_letters(database, before, &result->dead);
+  return std::nullopt;
+}
+
+// False: the lines that are left have become dead letters.
+bool InfluxSink::keeps_waiting(const std::string& database, const TargetAnswer& answer, std::string* message,
+                               LineDelivery* delivery) {
+  const std::string limit = show_duration(options_.missing_target_timeout);
+  *message = describe() + ": " + shown(database) + ": " + answer.message + ": " + what_to_create(database);
+  if (waits_for_ever()) return true;
+  const auto decision = missing_.is_missing(database, env_.clock->now());
+  if (decision == MissingTargets::Decision::kWait) {
+    *message += "; what rows name and nobody creates within " + limit + " goes to the dead letters";
+    return true;
+  }
+  if (decision == MissingTargets::Decision::kSetAsideFromNow) {
+    log_warning(kArea, *message + "; it was not there within " + limit +
+                           ": from now on its lines go to the dead letters, until it is");
+  }
+  delivery->give_up(shown(database) + " was not there within " + limit + ": " + answer.message);
+  return false;
+}
+
+void InfluxSink::name_letters(const std::string& database, std::size_t from,
+                              std::vector<DeadLetter>* dead) const {
+  const TargetName name = name_of(database);
+  for (std::size_t i = from; i < dead->size(); ++i) {
+    (*dead)[i].database = name.database;
+    (*dead)[i].policy = name.policy;
+    (*dead)[i].precision = "ns";
+  }
 }
 
 void InfluxSink::add(const DeliverableBatch& batch, DeliverResult* result) {
@@ -119,8 +166,8 @@ void InfluxSink::add(const DeliverableBatch& batch, DeliverResult* result) {
 }
 
 void InfluxSink::use_body(const RowView& row) {
-  const std::string database = options_.database.empty() ? database_of(row) : options_.database;
-  body_ = database.empty() ? nullptr : &bodies_[database];
+  std::string database = options_.database.empty() ? database_of(row) : options_.database;
+  body_ = database.empty() ? nullptr : &*bodies_.try_emplace(std::move(database)).first;
 }
 
 void InfluxSink::add_rows(const DeliverableBatch& batch, DeliverResult* result) {
@@ -130,18 +177,26 @@ void InfluxSink::add_rows(const DeliverableBatch& batch, DeliverResult* result) 
   const Status read = for_each_row(batch.canonical, [&](const RowView& row) {
     if (!tracker_.same_as_last(row)) use_body(row);
     if (body_ == nullptr) {
-      refused.push_back(
-          {"the row names no database, and none is configured", readable_row(row, batch.summary.unit)});
+      result->dead.push_back({batch.lsn, "the row names no database, and none is configured",
+                              readable_row(row, batch.summary.unit)});
       return true;
     }
-    text_.swap(body_->text);
-    if (mapper_.row(row, &refused)) body_->lines.push_back({text_.size(), batch.lsn});
-    text_.swap(body_->text);
+    LineBody& body = body_->second;
+    text_.swap(body.text);
+    if (mapper_.row(row, &refused)) body.lines.push_back({text_.size(), batch.lsn});
+    text_.swap(body.text);
+    if (!refused.empty()) take_refused(batch.lsn, &refused, &result->dead);
     return true;
   });
-  for (Refusal& each : refused)
-    result->dead.push_back({batch.lsn, std::move(each.reason), std::move(each.line)});
   if (!read.ok()) result->dead.push_back({batch.lsn, read.error().text(), "0x" + to_hex(batch.canonical)});
+}
+
+// What line protocol cannot hold: for people, so without a precision.
+void InfluxSink::take_refused(Lsn lsn, std::vector<Refusal>* refused, std::vector<DeadLetter>* dead) const {
+  const TargetName name = name_of(body_->first);
+  for (Refusal& each : *refused)
+    dead->push_back({lsn, std::move(each.reason), std::move(each.line), name.database, name.policy});
+  refused->clear();
 }
 
 void InfluxSink::add_events(const DeliverableBatch& batch, DeliverResult* result) {
@@ -157,7 +212,7 @@ void InfluxSink::add_events(const DeliverableBatch& batch, DeliverResult* result
   }
 }
 
-DeliverResult InfluxSink::failed(const TargetAnswer& answer, const std::string& database) const {
+DeliverResult InfluxSink::failed(const TargetAnswer& answer) const {
   DeliverResult out;
   out.kind =
       answer.verdict == Verdict::kUnauthorized ? DeliverResult::Kind::kStop : DeliverResult::Kind::kRetry;
@@ -167,30 +222,42 @@ DeliverResult InfluxSink::failed(const TargetAnswer& answer, const std::string& 
     out.message += options_.token.empty() && options_.user.empty()
                        ? ": the server wants credentials, configure a user or a token"
                        : ": check the credentials and what they may write, then start the pipe";
-  }
-  if (answer.verdict == Verdict::kNotFound && is_v1()) {
-    const auto [name, policy] = split_policy(database);
-    out.message += ": create it with CREATE DATABASE " + quoted_identifier(name) +
-                   " (and its retention policy " +
-                   (options_.retention_policy.empty() ? std::string(policy.empty() ? "default" : policy)
-                                                      : options_.retention_policy) +
-                   "), or set create-database";
   } else if (answer.verdict == Verdict::kNotFound) {
-    out.message += ": create the bucket \"" + database + "\" in org \"" + options_.org + "\"";
+    out.message +=
+        is_v1() ? ": is this the address of an InfluxDB 1.x? Check url"
+                : ": is this the address of an InfluxDB 2.x? Check url and org \"" + options_.org + "\"";
   }
   return out;
 }
 
+TargetName InfluxSink::name_of(const std::string& database) const {
+  if (!is_v1()) return {database, ""};
+  TargetName out = split_policy(database);
+  if (!options_.retention_policy.empty()) out.policy = options_.retention_policy;
+  return out;
+}
+
+std::string InfluxSink::shown(const std::string& database) const {
+  const TargetName name = name_of(database);
+  if (!is_v1()) return "bucket \"" + name.database + "\" of org \"" + options_.org + "\"";
+  return "database \"" + name.database + "\"" +
+         (name.policy.empty() ? "" : ", retention policy \"" + name.policy + "\"");
+}
+
+std::string InfluxSink::what_to_create(const std::string& database) const {
+  std::string out = is_v1() ? "create it with " + create_statements(name_of(database)) : "create it";
+  if (!options_.create_database) out += ", or set create_database: true for this sink";
+  return out;
+}
+
 std::string InfluxSink::write_target(const std::string& database) const {
+  const TargetName name = name_of(database);
   if (!is_v1()) {
-    return "/api/v2/write?org=" + percent_encode(options_.org) + "&bucket=" + percent_encode(database) +
+    return "/api/v2/write?org=" + percent_encode(options_.org) + "&bucket=" + percent_encode(name.database) +
            "&precision=ns";
   }
-  const auto [name, row_policy] = split_policy(database);
-  const std::string policy =
-      options_.retention_policy.empty() ? std::string(row_policy) : options_.retention_policy;
-  return "/write?db=" + percent_encode(name) + (policy.empty() ? "" : "&rp=" + percent_encode(policy)) +
-         "&precision=ns";
+  return "/write?db=" + percent_encode(name.database) +
+         (name.policy.empty() ? "" : "&rp=" + percent_encode(name.policy)) + "&precision=ns";
 }
 
 std::vector<std::pair<std::string, std::string>> InfluxSink::headers() const {
@@ -214,31 +281,31 @@ TargetAnswer InfluxSink::post(const std::string& database, std::string_view line
     }
   }
   TargetAnswer answer = exchange(request, stop);
-  if (answer.verdict != Verdict::kNotFound || !options_.create_database) return answer;
-  answer = create_database(database, stop);
-  return answer.verdict == Verdict::kStored ? exchange(request, stop) : answer;
+  if (!answer.names_missing || !options_.create_database) return answer;
+  Creation created = create(database, stop);
+  switch (created.kind) {
+    case Creation::Kind::kCreated:
+      log_info(kArea, describe() + ": created " + shown(database));
+      return exchange(request, stop);
+    case Creation::Kind::kRefused:
+      answer.message += ", and creating it is refused: " + created.message;
+      return answer;
+    case Creation::Kind::kTrouble:
+      answer = {};
+      answer.message = "creating " + shown(database) + ": " + created.message;
+      return answer;
+  }
+  return answer;
 }
 
-TargetAnswer InfluxSink::create_database(const std::string& database, const Stop& stop) {
-  HttpRequest request;
-  request.target =
-      "/query?q=" + percent_encode("CREATE DATABASE " + quoted_identifier(split_policy(database).first));
-  request.headers = headers();
-  auto response = client_->send(request, options_.timeout, stop);
-  TargetAnswer answer;
-  if (!response.ok()) {
-    answer.message = response.error().text();
-    return answer;
-  }
-  answer = influx::parse_error_body(response->status, response->body, response->retry_after);
-  // Errors of a statement come with status 200.
-  if (response->status == 200 && response->body.find("\"error\"") != std::string::npos) {
-    answer.verdict = Verdict::kRetry;
-    answer.message = "CREATE DATABASE: " + response->body;
-  }
-  if (answer.verdict != Verdict::kStored && answer.verdict != Verdict::kUnauthorized)
-    answer.verdict = Verdict::kRetry;
-  return answer;
+Creation InfluxSink::create(const std::string& database, const Stop& stop) {
+  const auto send = [&](const HttpRequest& request) {
+    HttpRequest with_credentials = request;
+    for (auto& header : headers()) with_credentials.headers.push_back(std::move(header));
+    return client_->send(with_credentials, options_.timeout, stop);
+  };
+  if (is_v1()) return tidegate::create_database(send, name_of(database));
+  return create_bucket(send, options_.org, database);
 }
 
 TargetAnswer InfluxSink::exchange(const HttpRequest& request, const Stop& stop) {

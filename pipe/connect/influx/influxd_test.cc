@@ -114,7 +114,7 @@ class InfluxdTest : public ::testing::Test {
     if (!dead_.empty()) std::filesystem::remove_all(dead_);
   }
   void start() {
-    sink_ = std::make_unique<InfluxSink>(options_);
+    sink_ = std::make_unique<InfluxSink>(real_env(), options_);
     PipeOptions options;
     options.name = "p";
     options.dead_letters.directory = dead_;
@@ -131,10 +131,11 @@ class InfluxdTest : public ::testing::Test {
     }
     ASSERT_EQ(pipe_->status().lag_lsns, 0u) << pipe_->status().message;
   }
-  Batch row(std::string_view table, const std::vector<FieldView>& fields, std::int64_t time) {
+  Batch row(std::string_view table, const std::vector<FieldView>& fields, std::int64_t time,
+            std::string_view database = "plant") {
     BatchBuilder builder("s", TimeUnit::kNanosecond);
     RowView row;
-    row.database = "plant";
+    row.database = database;
     row.table = table;
     row.fields = fields;
     row.time = time;
@@ -238,6 +239,37 @@ TEST_F(InfluxdTest, AServerThatIsKilledAndComesBackHasEveryPointOnce) {
   EXPECT_THAT(server_->query("SELECT count(v), sum(v), min(v), max(v) FROM m"),
               HasSubstr(",20000,200010000,1,20000]"));
   EXPECT_EQ(pipe_->status().counters.dead_letters, 0u);
+}
+
+TEST_F(InfluxdTest, AWrongDatabaseDoesNotHoldTheOthersAndItsLinesCanBeWrittenAgain) {
+  options_.create_database = false;
+  options_.missing_target_timeout = 200 * kMillisecond;
+  server_->query("CREATE DATABASE plant");
+  FieldView number = field("v", ValueType::kDouble);
+  number.value.f64 = 1.5;
+  source_.append({row("m", {number}, 1), row("m", {number}, 2, "wrong"), row("m", {number}, 3, "plant/nope"),
+                  row("m", {number}, 4)});
+  run();
+  EXPECT_THAT(server_->query("SELECT count(v) FROM m"), HasSubstr(",2]"));
+  EXPECT_GT(pipe_->status().counters.retries, 0u) << "it waits first";
+  EXPECT_EQ(pipe_->status().counters.dead_letters, 2u);
+  EXPECT_THAT(dead_letters(), HasSubstr(R"("database":"wrong","precision":"ns","line":"m v=1.5 2")"));
+  EXPECT_THAT(
+      dead_letters(),
+      HasSubstr(R"("database":"plant","retention_policy":"nope","precision":"ns","line":"m v=1.5 3")"));
+}
+
+TEST_F(InfluxdTest, DatabasesAndRetentionPoliciesAreCreatedWhereThatIsAllowed) {
+  FieldView number = field("v", ValueType::kDouble);
+  number.value.f64 = 1.5;
+  source_.append(
+      {row("m", {number}, 1), row("m", {number}, 2, "plant/week \"7\""), row("m", {number}, 3, "a/b")});
+  run();
+  EXPECT_EQ(pipe_->status().counters.dead_letters, 0u);
+  EXPECT_THAT(server_->query("SELECT count(v) FROM m"), HasSubstr(",1]"));
+  EXPECT_THAT(server_->query(R"(SELECT count(v) FROM "week \"7\"".m)"), HasSubstr(",1]"));
+  EXPECT_THAT(server_->query("SHOW RETENTION POLICIES ON a", "a"), HasSubstr(R"(["b","0s")"));
+  EXPECT_THAT(server_->query("SELECT count(v) FROM b.m", "a"), HasSubstr(",1]"));
 }
 
 }  // namespace

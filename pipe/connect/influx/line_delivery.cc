@@ -91,12 +91,21 @@ std::string_view LineDelivery::join(const Lines& lines) {
   return joined_;
 }
 
-void LineDelivery::refuse(const Lines& lines, const std::string& reason) {
+void LineDelivery::refuse(const Lines& lines, const std::string& words) {
+  set_aside(lines, "the target refuses it: " + words);
+}
+
+void LineDelivery::set_aside(const Lines& lines, const std::string& reason) {
   for (const std::uint32_t index : lines) {
     std::string_view line = body_->line(index);
     line.remove_suffix(1);
-    dead_->push_back({body_->lines[index].lsn, "the target refuses it: " + reason, std::string(line)});
+    dead_->push_back({body_->lines[index].lsn, reason, std::string(line)});
   }
+}
+
+void LineDelivery::give_up(const std::string& reason) {
+  for (; !todo_.empty(); todo_.pop_back()) set_aside(todo_.back(), reason);
+  for (; next_ < body_->lines.size(); ++next_) set_aside({static_cast<std::uint32_t>(next_)}, reason);
 }
 
 void LineDelivery::split(const Lines& lines) {
@@ -154,13 +163,13 @@ std::optional<TargetAnswer> LineDelivery::deliver(const LineBody& body, std::vec
   body_ = &body;
   dead_ = dead;
   todo_.clear();
-  std::size_t next = 0;
-  while (next < body.lines.size() || !todo_.empty()) {
+  next_ = 0;
+  while (next_ < body.lines.size() || !todo_.empty()) {
     if (todo_.empty()) {
-      todo_.push_back(next_chunk(next));
-      next = todo_.back().back() + 1;
+      todo_.push_back(next_chunk(next_));
+      next_ = todo_.back().back() + 1;
     }
-    const Lines lines = std::move(todo_.back());
+    Lines lines = std::move(todo_.back());
     todo_.pop_back();
     const std::string_view text = join(lines);
     const TargetAnswer answer = post_(text);
@@ -183,6 +192,7 @@ std::optional<TargetAnswer> LineDelivery::deliver(const LineBody& body, std::vec
       case Verdict::kRetry:
       case Verdict::kUnauthorized:
       case Verdict::kNotFound:
+        todo_.push_back(std::move(lines));
         return answer;
     }
   }

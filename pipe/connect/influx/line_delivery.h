@@ -53,13 +53,17 @@ class LineDelivery {
   // kNotFound).
   std::optional<influx::TargetAnswer> deliver(const LineBody& body, std::vector<DeadLetter>* dead,
                                               std::uint64_t* stored);
+  // After a delivery that was ended: what is not stored and not refused yet becomes dead letters with this
+  // reason. `body` and `dead` are those of the delivery.
+  void give_up(const std::string& reason);
 
  private:
   using Lines = std::vector<std::uint32_t>;  // indices into the body, ascending
 
   Lines next_chunk(std::size_t from) const;
   std::string_view join(const Lines& lines);
-  void refuse(const Lines& lines, const std::string& reason);
+  void refuse(const Lines& lines, const std::string& words);
+  void set_aside(const Lines& lines, const std::string& reason);
   void split(const Lines& lines);
   void split_by(const Lines& lines, const std::vector<bool>& apart);
   void on_refusal(const Lines& lines, const influx::TargetAnswer& answer);
@@ -71,6 +75,7 @@ class LineDelivery {
   const LineBody* body_ = nullptr;
   std::vector<DeadLetter>* dead_ = nullptr;
   std::vector<Lines> todo_;  // a stack
+  std::size_t next_ = 0;     // the first line that was in no chunk yet
   std::string joined_;
 };
 

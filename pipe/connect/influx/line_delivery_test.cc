@@ -215,5 +215,22 @@ TEST_F(LineDeliveryTest, AnyMixtureOfBadLinesIsSettled) {
   }
 }
 
+// Also what was set apart and what was never sent; what is stored or refused already is left alone.
+TEST_F(LineDeliveryTest, GivingUpMakesADeadLetterOfEveryLineThatIsLeftAndOfNoOther) {
+  limits_.lines = 10;
+  words_ = Words::kNamed;
+  for (int i = 0; i < 50; ++i) add("m v=" + std::to_string(i) + " " + std::to_string(i), i == 3);
+  fails_at_ = 4;
+  LineDelivery delivery([this](std::string_view text) { return answer(text); }, &limits_);
+  ASSERT_TRUE(delivery.deliver(body_, &dead_, &stored_).has_value());
+  delivery.give_up("no such database");
+  EXPECT_EQ(stored_ + dead_.size(), 50u);
+  std::set<std::string> all(stored_lines_.begin(), stored_lines_.end());
+  EXPECT_EQ(all.size(), stored_);
+  for (const DeadLetter& letter : dead_) EXPECT_TRUE(all.insert(letter.line).second) << letter.line;
+  EXPECT_EQ(all.size(), 50u);
+  EXPECT_EQ(dead_.back().reason, "no such database");
+}
+
 }  // namespace
 }  // namespace tidegate
