@@ -34,6 +34,14 @@ TEST(ErrorTest, TextWithoutAPathNamesTheLine) {
   EXPECT_EQ(Error().text(), "an assumption of the program does not hold");
 }
 
+TEST(ErrorTest, NothingIsSaidTwice) {
+  EXPECT_EQ(Error(ErrorCode::kIo, "cannot listen on 0.0.0.0:1: Address already in use").text(),
+            "cannot listen on 0.0.0.0:1: Address already in use");
+  const std::string inner = Error(ErrorCode::kNotFound, "database x").in_pipe("p").text();
+  EXPECT_EQ(Error(ErrorCode::kNotFound, inner).text(), "database x: it does not exist (pipe p)");
+  EXPECT_EQ(Error(ErrorCode::kIo, "").text(), "the operating system reports an input or output error");
+}
+
 TEST(ErrorTest, EveryCodeHasItsOwnNameAndSentence) {
   std::set<std::string_view> names;
   std::set<std::string_view> sentences;

@@ -39,8 +39,11 @@ std::string Error::text() const {
     if (column) out += ", column " + std::to_string(*column);
     out += ": ";
   }
-  if (!detail.empty()) out += detail + ": ";
-  out += error_sentence(code);
+  const std::string_view sentence = error_sentence(code);
+  const bool says_it =
+      detail.find(sentence) != std::string::npos || (code == ErrorCode::kIo && !detail.empty());
+  out += detail;
+  if (!says_it) out += (detail.empty() ? "" : ": ") + std::string(sentence);
   std::string context;
   const auto add = [&context](std::string_view name, const std::string& value) {
     if (value.empty()) return;

@@ -79,7 +79,7 @@ struct Error {
     return std::move(*this);
   }
 
-  // "path:line:column: detail: sentence (pipe p, peer q, sequence n)"; absent parts are left out.
+  // "path:line:column: detail: sentence (pipe p, peer q, sequence n)", without what is absent or said twice.
   std::string text() const;
 };
 

@@ -35,11 +35,14 @@ ErrorCode code_of(int number) {
   }
 }
 
-// Reads errno: call it before anything else can change it.
+// Reads errno: call it before anything else can change it. What the sentence of the code says already is not
+// said again in the words of the system.
 Error os_error(const std::string& action, const std::string& path) {
   const int number = errno;
-  return Error(code_of(number), "cannot " + action + ": " + std::generic_category().message(number))
-      .at_path(path);
+  std::string detail = "cannot " + action;
+  if (number != ENOENT && number != EEXIST && number != ENOSPC)
+    detail += ": " + std::generic_category().message(number);
+  return Error(code_of(number), std::move(detail)).at_path(path);
 }
 
 // Calls again when a signal interrupts.
