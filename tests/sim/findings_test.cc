@@ -245,19 +245,52 @@ TEST_F(Scenario, F15_OfTwoTwinsOneIsFencedAndOnlyAnOperatorEndsIt) {
 }
 
 // ---- F17
-TEST_F(Scenario, F17_ATornTailIsCutAndDamageBelowAMarkIsDeclared) {
+TEST_F(Scenario, F17_WhatTheReceiverHadNotSyncedWhenThePowerWentIsCutAndComesAgain) {
+  setup.receiver.sync_time = kSecond;
+  w();
+  for (int i = 0; i < 10; ++i) {
+    produce(20, 800);
+    run(0.4);  // appended, not synced
+    receiver().power_cut(kSecond);
+    run(10);
+  }
+  settle();
+  EXPECT_GT(receiver().torn_bytes(), 0U);
+  EXPECT_EQ(receiver().damaged_ranges(), 0U) << "a torn tail is not damage";
+  EXPECT_EQ(far().position, 200U);
+}
+
+TEST_F(Scenario, F17_WhatASenderWasWritingWhenItDiedIsCutAndNothingAcknowledgedIsMissing) {
+  w();
+  for (std::uint64_t effect = 1; effect <= 12; ++effect) {
+    sender().crash_at_effect(effect, kSecond);
+    produce(6, 800);
+    run(10);
+  }
+  settle();
+  EXPECT_GT(sender().torn_bytes(), 0U);
+  EXPECT_EQ(sender().damaged_ranges(), 0U) << "a torn tail is not damage";
+}
+
+// Where the bit hits nothing but a note there is nothing to declare: so several boxes.
+TEST_F(Scenario, F17_DamageBelowAMarkIsToldAndDeclaredInTheFarLedger) {
   setup.senders.front().declare_gaps = true;
-  produce_and_settle(100);
-  sender().power_cut(kSecond);  // only un-synced bytes may go
-  settle();
-  EXPECT_EQ(far().position, 100U);
-  receiver().replace_disk(kSecond);  // so that everything is read again
-  bool hit = false;
-  for (int i = 0; i < 20 && !hit; ++i) hit = sender().rot();
-  ASSERT_TRUE(hit);
-  sender().power_cut(kSecond);
-  settle();
-  finish();
+  std::uint64_t told = 0;
+  std::size_t declared = 0;
+  for (std::uint64_t box = 1; box <= 8; ++box) {
+    setup.seed = box;
+    produce_and_settle(100);
+    receiver().replace_disk(kSecond);  // so that everything is read again
+    ASSERT_TRUE(sender().rot());
+    sender().power_cut(kSecond);
+    settle();
+    told += sender().damaged_ranges();
+    declared += ledger(ledger_kind::kGap);
+    finish();
+    again();
+  }
+  EXPECT_GT(told, 0U);
+  EXPECT_GT(declared, 0U);
 }
 
 // ---- F20
@@ -308,6 +341,31 @@ TEST_F(Scenario, F23_AnAnswerTimeoutThatIsTooShortIsNotALivelock) {
   setup.receiver.sync_time = 3 * kSecond;
   produce_and_settle(100, 400);
   EXPECT_EQ(far().position, 100U);
+}
+
+TEST_F(Scenario, F23_ASyncLongerThanTheHandshakeTimeoutIsWaitedForByHellosAndQuestionsToo) {
+  setup.receiver.sync_time = 6 * kSecond;
+  ASSERT_GT(setup.receiver.sync_time, link().handshake_timeout);
+  link().answer_timeout_base = 30 * kSecond;
+  produce_and_settle(100, 400);
+  EXPECT_EQ(view().confirmed, 100U);
+  EXPECT_EQ(counters().doubts, 0U);
+}
+
+TEST_F(Scenario, F23_AQuestionBehindABigFrameOnASlowDeviceIsWaitedFor) {
+  link().lanes = 2;
+  link().beat = setup.receiver.link.beat = 19 * kSecond;
+  link().wire_limit = setup.receiver.link.wire_limit = 1'000'000;
+  setup.device.rate = 150'000;
+  for (int i = 0; i < 10; ++i) {
+    produce(30, 200'000);
+    run(3);
+    sender().confirm_and_trim();
+    run(40);
+  }
+  settle();
+  EXPECT_EQ(view().confirmed, 300U);
+  EXPECT_EQ(counters().doubts, 0U);
 }
 
 // ---- F25

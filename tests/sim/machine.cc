@@ -89,8 +89,10 @@ void Machine::restart_soon(const std::string& why) {
 }
 
 void Machine::say_recovered() {
-  if (!site_->trace) return;
   const RecoveryReport& report = journal()->recovery();
+  torn_bytes_ += report.torn_bytes;
+  damaged_ranges_ += report.damaged.size();
+  if (!site_->trace) return;
   std::string text = name_ + ": journal " + journal()->id().hex().substr(0, 8) + " holds " +
                      std::to_string(journal()->first_lsn()) + ".." + std::to_string(journal()->head());
   if (report.torn_bytes > 0) text += ", " + std::to_string(report.torn_bytes) + " torn bytes are cut";

@@ -63,6 +63,9 @@ class Machine {
   void retire();
   bool retired() const { return retired_; }
 
+  // What all starts so far have found: torn bytes that were cut, damaged ranges that were told.
+  std::uint64_t torn_bytes() const { return torn_bytes_; }
+  std::uint64_t damaged_ranges() const { return damaged_ranges_; }
   bool was_rolled_back() const { return rolled_back_once_; }
   SimFileSystem& files() { return files_; }
   SimRandom& random() { return random_; }
@@ -112,6 +115,7 @@ class Machine {
   bool rolled_back_once_ = false;
   ProcessId rotted_in_ = kWorld;
   std::uint64_t boots_ = 0;
+  std::uint64_t torn_bytes_ = 0, damaged_ranges_ = 0;
 };
 
 struct SenderSetup {
