@@ -49,9 +49,21 @@ SenderLinkOptions draw_link(SimRandom& random) {
   return out;
 }
 
+// A slow device with big frames: what waits behind one of them waits for seconds. As many lanes as the
+// configuration check would let through (LINK.md, timers).
+void draw_slow_device(SimRandom& random, SenderLinkOptions& link) {
+  link.wire_limit = one_of<std::size_t>(random, {250'000, 500'000, 1'000'000});
+  const auto frame = static_cast<Nanos>(link.wire_limit * kSecond / link.lowest_rate);
+  while (link.lanes > 1 && link.lanes * frame >= 2 * link.beat) --link.lanes;
+}
+
 void draw_plant(SimRandom& random, WorldSetup& world) {
-  const int senders = random.chance(3, 4) ? 1 : 2 + static_cast<int>(random.below(2));
-  const SenderLinkOptions link = draw_link(random);
+  SenderLinkOptions link = draw_link(random);
+  world.slow_device = random.chance(1, 12);
+  if (world.slow_device) draw_slow_device(random, link);
+  const bool slow_sync = random.chance(1, 12);
+  if (slow_sync) link.answer_timeout_base = 30 * kSecond;
+  const int senders = world.slow_device || random.chance(3, 4) ? 1 : 2 + static_cast<int>(random.below(2));
   for (int i = 0; i < senders; ++i) {
     SenderSetup s;
     s.number = i;
@@ -67,11 +79,14 @@ void draw_plant(SimRandom& random, WorldSetup& world) {
   world.receiver.link.beat = link.beat;
   world.receiver.link.ask = link.ask == AskMode::kOff ? AskMode::kOwnPosition : link.ask;
   world.receiver.journal = draw_journal(random);
-  world.receiver.sync_time = between(random, kMillisecond, 30 * kMillisecond);
+  world.receiver.sync_time = slow_sync ? between(random, 500 * kMillisecond, 6 * kSecond)
+                                       : between(random, kMillisecond, 30 * kMillisecond);
   world.receiver.trims = random.chance(1, 4);
-  if (world.receiver.trims && random.chance(1, 2)) draw_quota(random, world.receiver.journal);
+  if (world.receiver.trims && !world.slow_device && random.chance(1, 2))
+    draw_quota(random, world.receiver.journal);
   world.device.delay = between(random, kMillisecond / 2, 40 * kMillisecond);
-  world.device.rate = one_of<std::uint64_t>(random, {200'000, 1'000'000, 12'000'000});
+  world.device.rate =
+      world.slow_device ? 150'000 : one_of<std::uint64_t>(random, {200'000, 1'000'000, 12'000'000});
 }
 
 void draw_bursts(SimRandom& random, Schedule& s) {
@@ -85,6 +100,7 @@ void draw_bursts(SimRandom& random, Schedule& s) {
     const bool quota =
         s.world.senders[burst.sender].journal.quota_bytes + s.world.receiver.journal.quota_bytes != 0;
     burst.largest = random.chance(1, 8) ? 6000 : quota ? 4000 : 250;
+    if (s.world.slow_device) burst.largest = random.chance(1, 16) ? 200'000 : 20'000;
     left -= burst.batches;
     s.bursts.push_back(burst);
   }
@@ -134,12 +150,13 @@ static std::string plant_text(const Schedule& s) {
            (j.quota_bytes != 0 ? ", quota " + std::to_string(j.quota_bytes) + " bytes" : std::string());
   };
   static constexpr const char* kAsk[] = {"off", "own-position", "diagnostics"};
-  std::string out =
-      std::to_string(s.world.senders.size()) + " senders, " + std::to_string(link.lanes) + " lanes, window " +
-      std::to_string(link.window) + ", frames of " + std::to_string(link.wire_limit) + " bytes, ask " +
-      kAsk[static_cast<int>(link.ask)] + ", delay " + std::to_string(s.world.device.delay / kMillisecond) +
-      " ms, " + std::to_string(s.world.device.rate) +
-      " bytes/s; receiver: " + journal(s.world.receiver.journal) + (s.world.receiver.trims ? ", trims" : "");
+  std::string out = std::to_string(s.world.senders.size()) + " senders, " + std::to_string(link.lanes) +
+                    " lanes, window " + std::to_string(link.window) + ", frames of " +
+                    std::to_string(link.wire_limit) + " bytes, ask " + kAsk[static_cast<int>(link.ask)] +
+                    ", delay " + std::to_string(s.world.device.delay / kMillisecond) + " ms, " +
+                    std::to_string(s.world.device.rate) + " bytes/s; receiver: syncs in " +
+                    std::to_string(s.world.receiver.sync_time / kMillisecond) + " ms, " +
+                    journal(s.world.receiver.journal) + (s.world.receiver.trims ? ", trims" : "");
   for (const SenderSetup& sender : s.world.senders)
     out += "; sender " + std::to_string(sender.number) + ": " + journal(sender.journal) +
            (sender.declare_gaps ? ", declares gaps" : "");
@@ -158,7 +175,7 @@ Schedule draw_schedule(std::uint64_t seed) {
   s.duration = between(random, 3300 * kSecond, 4500 * kSecond);
   draw_plant(random, s.world);
   draw_bursts(random, s);
-  draw_faults(random, s);
+  if (!random.chance(1, s.world.slow_device ? 4 : 16)) draw_faults(random, s);
   return s;
 }
 
@@ -181,6 +198,8 @@ Outcome run_schedule(std::uint64_t seed, std::function<void(const std::string&)>
     world.at(at, [&world] { world.operate(); });
   world.run_until(s.duration);
   world.finish();
+  // A full quota is refused, and a refusal ends a session.
+  if (s.faults.empty() && s.world.receiver.journal.quota_bytes == 0) world.check_undisturbed();
   Outcome out;
   out.seed = seed;
   out.batches = world.oracle.batches_acknowledged();

@@ -128,6 +128,13 @@ void World::check() {
   receiver->check(live);
 }
 
+void World::check_undisturbed() {
+  for (const auto& s : senders)
+    if (s->link() != nullptr && s->link()->counters().doubts != 0)
+      violation(s->name() + " doubted a link on which nothing was wrong, " +
+                std::to_string(s->link()->counters().doubts) + " times");
+}
+
 bool World::finish(Nanos bound) {
   heal();
   if (!settle(bound) && !stuck_) {

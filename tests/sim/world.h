@@ -14,6 +14,7 @@ struct WorldSetup {
   std::vector<SenderSetup> senders;
   ReceiverSetup receiver;
   DeviceTiming device;
+  bool slow_device = false;  // with big frames
   std::uint64_t seed = 1;
   std::function<void(const std::string& line)> trace;  // one line of the timeline; empty: none
 };
@@ -31,6 +32,8 @@ class World {
   void heal();
   // After settle(): is the far journal right? Adds to the violations.
   void check();
+  // Nothing went wrong in this run: did every sender keep its first session? Adds to the violations.
+  void check_undisturbed();
   // heal, settle, check. True: no violation.
   bool finish(Nanos bound = 3 * 3600 * kSecond);
 
