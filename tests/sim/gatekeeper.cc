@@ -7,6 +7,7 @@ namespace tidegate::sim {
 
 // One side of a tunnel: what the process holds as a socket.
 struct Gatekeeper::End {
+  std::uint64_t number = 0;  // of outer ones
   ProcessId process = kWorld;
   ConnectionHandler* handler = nullptr;  // while `open`
   bool open = true;                      // neither closed by the process nor shown as closed to it
@@ -132,6 +133,7 @@ bool Gatekeeper::open_outer(const TunnelPtr& tunnel) {
   const auto server = server_;
   if (!server || !queue_->alive(server->process)) return false;
   const auto end = std::make_shared<End>();
+  end->number = next_number_++;
   end->process = server->process;
   end->tunnel = tunnel;
   queue_->run_as(server->process,
@@ -179,13 +181,15 @@ void Gatekeeper::write_reverse(const EndPtr& from, Bytes bytes) {
   if (from->unacknowledged != 0)
     violation_("R1: an answer is written before TCP has acknowledged the one before");
   if (bytes[0] != 0x00 && bytes[0] != 0xFF) violation_("an answer that is neither 00 nor FF");
+  repetitions.answer(from->number, bytes[0] == 0x00);
   ++from->unacknowledged;
   queue_->after(timing.delay, kWorld, [this, from, byte = bytes[0]] {
     if (const TunnelPtr tunnel = from->tunnel.lock()) reverse(tunnel, from, byte);
   });
 }
 
-void Gatekeeper::damage(Bytes& bytes) {
+bool Gatekeeper::damage(Bytes& bytes) {
+  const std::uint32_t before = once.lose_bytes + once.flip_bits;
   if (once.lose_bytes > 0) {
     --once.lose_bytes;
     const std::size_t at = random_.below(bytes.size());
@@ -199,6 +203,7 @@ void Gatekeeper::damage(Bytes& bytes) {
     bytes[random_.below(bytes.size())] ^= static_cast<std::uint8_t>(1U << random_.below(8));
     say("flips a bit of a frame");
   }
+  return once.lose_bytes + once.flip_bits != before;
 }
 
 void Gatekeeper::forward(const TunnelPtr& tunnel, Bytes bytes) {
@@ -221,8 +226,8 @@ void Gatekeeper::forward(const TunnelPtr& tunnel, Bytes bytes) {
     say("cuts connection " + std::to_string(tunnel->number) + " in the middle of a frame");
     queue_->after(1, kWorld, [this, tunnel] { cut(tunnel, random_.chance(1, 2)); });
   }
-  damage(bytes);
-  if (!tunnel->outer_open || bytes.empty()) return;  // swallowed
+  const bool damaged = damage(bytes) || cut_here;
+  if (!tunnel->outer_open) return;  // swallowed
   const EndPtr outer = tunnel->outer;
   if (outer->silent) {
     const bool machine_is_back = server_ != nullptr;
@@ -231,6 +236,8 @@ void Gatekeeper::forward(const TunnelPtr& tunnel, Bytes bytes) {
     return;
   }
   if (!outer->open) return;
+  damaged ? repetitions.damaged(outer->number) : repetitions.frame(outer->number, bytes);
+  if (bytes.empty()) return;
   queue_->run_as(outer->process, [&] { outer->handler->on_bytes(bytes); });
 }
 
@@ -316,6 +323,7 @@ bool Gatekeeper::invent_answer(std::uint8_t value) {
 // ---- closing
 
 void Gatekeeper::close(const EndPtr& end, bool reset) {
+  if (!end->is_inner) repetitions.closed(end->number);
   end->open = false;
   end->handler = nullptr;
   const TunnelPtr tunnel = end->tunnel.lock();

@@ -16,6 +16,7 @@
 #include "base/net.h"
 #include "base/sim_env.h"
 #include "tests/sim/event_queue.h"
+#include "tests/sim/repetitions.h"
 
 namespace tidegate::sim {
 
@@ -64,6 +65,7 @@ class Gatekeeper {
   DeviceFaults faults;
   DeviceOneShots once;
   std::function<void(const std::string&)> trace;  // empty: no timeline wanted
+  Repetitions repetitions;                        // heard between the device and the receiver
 
   // A byte out of nowhere to a sender; false when no connection is there.
   bool invent_answer(std::uint8_t value);
@@ -105,7 +107,7 @@ class Gatekeeper {
   void write_reverse(const EndPtr& from, Bytes bytes);
   void close(const EndPtr& end, bool reset);
   void forward(const TunnelPtr& tunnel, Bytes bytes);
-  void damage(Bytes& bytes);
+  bool damage(Bytes& bytes);  // true: something was done to them
   void reverse(const TunnelPtr& tunnel, const EndPtr& from, std::uint8_t byte);
   void give_answer(const TunnelPtr& tunnel, std::uint8_t byte);
   bool lies() const { return faults.inverted || faults.stuck >= 0 || faults.answers_itself; }

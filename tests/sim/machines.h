@@ -224,9 +224,16 @@ class ReceiverMachine final : public Machine {
   void rotted() override { site_->oracle->far_rotted(); }
   void trim();
   void tell_read_back();
+  void keep_house();
+  std::uint64_t repetitions_in_ledger() const;
+  void check_repetitions(std::uint64_t at_least, std::uint64_t at_most);
 
   ReceiverSetup setup_;
   Lsn synced_to_ = 0;
+  // Repetitions in the ledger: what it said when this process started; what was certainly written to it
+  // since; what is certainly synced. No bound is known for a disk that was taken away.
+  std::uint64_t repetitions_before_ = 0, repetitions_written_ = 0, repetitions_synced_ = 0;
+  bool repetitions_unknown_ = false;
   std::unique_ptr<Process> run_;
 };
 

@@ -25,6 +25,8 @@ class ReceiverMachine::GroupCommitter final : public Committer {
   GroupCommitter(ReceiverMachine* owner, ProcessId process) : owner_(owner), process_(process) {}
 
   void submit(StoreRequest request, std::function<void(Status)> done) override {
+    if (const auto* batches = std::get_if<StoreBatches>(&request))
+      owner_->site_->device->repetitions.stored(*batches);
     Status appended = owner_->store()->append(request);
     if (!appended.ok() && owner_->site_->trace)
       owner_->site_->say(owner_->name_ + ": cannot append: " + appended.error().text());
@@ -48,7 +50,10 @@ class ReceiverMachine::GroupCommitter final : public Committer {
     auto group = std::exchange(waiting_, {});
     const Status synced = owner_->store()->sync();
     if (!synced.ok()) owner_->restart_soon(synced.error().text());
-    if (synced.ok()) owner_->synced_to_ = owner_->journal()->durable_lsn();
+    if (synced.ok()) {
+      owner_->synced_to_ = owner_->journal()->durable_lsn();
+      owner_->repetitions_synced_ = owner_->repetitions_before_ + owner_->repetitions_written_;
+    }
     for (const Waiting& w : group)
       if (const auto* batches = std::get_if<StoreBatches>(&w.request);
           batches && w.appended.ok() && synced.ok())
@@ -72,6 +77,8 @@ struct ReceiverMachine::Process {
   std::unique_ptr<FarStore> store;
   std::unique_ptr<GroupCommitter> committer;
   std::unique_ptr<AirGapListener> listener;
+  std::uint64_t duplicates_told = 0;
+  Lsn idle_marked = 0;
 };
 
 ReceiverMachine::ReceiverMachine(Site* site, const ReceiverSetup& setup, std::uint64_t seed)
@@ -85,6 +92,11 @@ Status ReceiverMachine::start() {
   if (!opened.ok()) return std::move(opened).error();
   p.journal = std::move(opened).value();
   say_recovered();
+  check_repetitions(repetitions_synced_, repetitions_before_ + site_->device->repetitions.at_most());
+  site_->device->repetitions.restarted();
+  repetitions_before_ = repetitions_in_ledger();
+  repetitions_written_ = 0;
+  repetitions_unknown_ = false;
   FarStoreOptions options;
   options.receiver_id = setup_.receiver_id;
   options.retention.window = setup_.journal.window;
@@ -101,13 +113,42 @@ Status ReceiverMachine::start() {
         if (site_->trace) site_->say(name_ + (note.alarm ? ": ALARM " : ": ") + note.text);
       });
   TG_CHECK(p.listener->start());
-  every(60 * kSecond, [this] {
-    Status done = run_->store->maintain();
-    if (done.ok()) done = run_->journal->mark_idle();
-    if (!done.ok() && done.error().code != ErrorCode::kNoSpace) restart_soon(done.error().text());
-  });
+  every(kSecond, [this] { keep_house(); });
   if (setup_.trims) every(120 * kSecond, [this] { trim(); });
   return {};
+}
+
+// Every second, as the daemon does.
+void ReceiverMachine::keep_house() {
+  Process& p = *run_;
+  Status done;
+  if (p.journal->head() != p.idle_marked && p.journal->head() == p.journal->durable_lsn()) {
+    done = p.journal->mark_idle();
+    if (done.ok()) p.idle_marked = p.journal->head();
+  }
+  const std::uint64_t counted = p.listener->link().counters().duplicate_batches;
+  p.store->count_duplicates(counted - std::exchange(p.duplicates_told, counted));
+  if (done.ok()) done = p.store->maintain();
+  if (done.ok() && repetitions_written_ != site_->device->repetitions.certain()) {
+    repetitions_written_ = site_->device->repetitions.certain();
+    site_->oracle->far_ledger(p.state);
+  }
+  if (!done.ok() && done.error().code != ErrorCode::kNoSpace) restart_soon(done.error().text());
+}
+
+std::uint64_t ReceiverMachine::repetitions_in_ledger() const {
+  const auto counters = run_->state.ledger_counters();
+  const auto it = counters.find(ledger_kind::kDuplicates);
+  return it == counters.end() ? 0 : it->second;
+}
+
+// A flipped bit may have hit an entry.
+void ReceiverMachine::check_repetitions(std::uint64_t at_least, std::uint64_t at_most) {
+  const std::uint64_t said = repetitions_in_ledger();
+  if (repetitions_unknown_ || site_->oracle->far_is_rotted() || (at_least <= said && said <= at_most)) return;
+  site_->oracle->violation("the ledger counts " + std::to_string(said) +
+                           " batches that came again; on the wire there were " + std::to_string(at_least) +
+                           (at_most != at_least ? " to " + std::to_string(at_most) : std::string()));
 }
 
 // What was appended before the process died and is there now counts as synced: the journal says so.
@@ -140,10 +181,14 @@ Machine::Image ReceiverMachine::image() {
 }
 void ReceiverMachine::rolled_back(const Image& image) {
   synced_to_ = 0;
+  repetitions_synced_ = 0;
+  repetitions_unknown_ = true;
   site_->oracle->far_rolled_back(image.far);
 }
 void ReceiverMachine::replaced() {
   synced_to_ = 0;
+  repetitions_synced_ = 0;
+  repetitions_unknown_ = true;
   site_->oracle->far_rolled_back({});
 }
 const StreamState& ReceiverMachine::state() const {
@@ -185,6 +230,9 @@ FarStream ReceiverMachine::position(const Id& journal, StreamId stream) {
 }
 
 void ReceiverMachine::check(const std::vector<Oracle::LiveSender>& live) {
+  if (up())
+    check_repetitions(repetitions_before_ + repetitions_written_,
+                      repetitions_before_ + site_->device->repetitions.at_most());
   SimFileSystem copy;
   copy.restore(files_.snapshot(false));
   StreamState state;
