@@ -264,7 +264,7 @@ TEST_F(Scenario, F17_WhatASenderWasWritingWhenItDiedIsCutAndNothingAcknowledgedI
   w();
   for (std::uint64_t effect = 1; effect <= 12; ++effect) {
     sender().crash_at_effect(effect, kSecond);
-    produce(6, 800);
+    w().at(w().queue.now(), [this] { produce(6, 800); });  // as an event: it kills the process
     run(10);
   }
   settle();
