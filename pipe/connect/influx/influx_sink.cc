@@ -221,7 +221,7 @@ DeliverResult InfluxSink::failed(const TargetAnswer& answer) const {
   if (answer.verdict == Verdict::kUnauthorized) {
     out.message += options_.token.empty() && options_.user.empty()
                        ? ": the server wants credentials, configure a user or a token"
-                       : ": check the credentials and what they may write, then start the pipe";
+                       : ": check the credentials and what they may write";
   } else if (answer.verdict == Verdict::kNotFound) {
     out.message +=
         is_v1() ? ": is this the address of an InfluxDB 1.x? Check url"
