@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "base/log.h"
+#include "pipe/control/data_dir.h"
 #include "pipe/control/loop_call.h"
 
 namespace tidegate {
@@ -41,7 +42,7 @@ Status ReceiverDaemon::start() {
 }
 
 Status ReceiverDaemon::open_journal() {
-  TG_CHECK(env_.files->make_dirs(config_.daemon.data_dir));
+  TG_CHECK(claim_data_dir(*env_.files, config_.daemon.data_dir, "receiver"));
   TG_TRY(journal_, Journal::open(env_, config_.daemon.journal, &state_));
   const RecoveryReport& recovery = journal_->recovery();
   if (recovery.torn_bytes > 0)
@@ -240,12 +241,17 @@ ControlReply ReceiverDaemon::carry_out(const ControlCommand& command) {
   }
   if (command.verb == "start") {
     const auto name = command.arguments.find("pipe");
-    for (Delivery& d : deliveries_)
-      if (name != command.arguments.end() && d.pipe->status().name == name->second) {
+    if (name == command.arguments.end()) return {false, "start needs pipe=<name of a sink>"};
+    std::string known;
+    for (Delivery& d : deliveries_) {
+      const std::string pipe = d.pipe->status().name;
+      if (pipe == name->second) {
         d.thread->start();
-        return {true, "pipe " + name->second + " starts"};
+        return {true, "pipe " + pipe + " starts"};
       }
-    return {false, "start needs pipe=<name of a sink>"};
+      known += (known.empty() ? "" : ", ") + pipe;
+    }
+    return {false, "there is no pipe " + name->second + "; known: " + (known.empty() ? "none" : known)};
   }
   return {false, "unknown command '" + command.verb + "': the receiver knows adopt, start"};
 }

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "base/log.h"
+#include "pipe/control/data_dir.h"
 #include "pipe/control/loop_call.h"
 #include "pipe/control/process_figures.h"
 
@@ -52,7 +53,7 @@ Status SenderDaemon::start() {
 }
 
 Status SenderDaemon::open_journal() {
-  TG_CHECK(env_.files->make_dirs(config_.daemon.data_dir));
+  TG_CHECK(claim_data_dir(*env_.files, config_.daemon.data_dir, "sender"));
   TG_TRY(journal_, Journal::open(env_, config_.daemon.journal, &state_));
   const RecoveryReport& recovery = journal_->recovery();
   if (recovery.torn_bytes > 0)
