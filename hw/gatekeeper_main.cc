@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // tidegate-gatekeeper: the emulated isolation device as a program. doc/gatekeeper_emulator.md has every
-// option. Exit codes: 0 ended as asked, 1 cannot start or cannot write its counters, 3 violations were seen
-// (--strict).
+// option. Exit codes: base/exit_code.h.
 #include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <iostream>
 
+#include "base/exit_code.h"
 #include "base/real_env.h"
+#include "base/version.h"
 #include "base/yaml.h"
 #include "base/yaml_net.h"
 #include "hw/emulator.h"
@@ -15,9 +16,6 @@
 
 namespace tidegate {
 namespace {
-
-constexpr int kCannotRun = 1;
-constexpr int kViolated = 3;
 
 // What stands on the command line, before it is understood. Empty: the profile decides.
 struct Flags {
@@ -78,17 +76,28 @@ void declare_service(CLI::App& app, Flags& f) {
   app.add_flag("--stdin", f.control.use_stdin, "read commands from standard input");
   app.add_option("--stats-file", f.control.stats_file, "counters as JSON, at the end");
   app.add_option("--stats-interval", f.stats_interval, "write the stats file also so often");
-  app.add_flag("--strict", f.strict, "exit code 3 when there was a violation");
-  app.add_flag_callback("--list-profiles", [] {
-    for (const std::string& name : builtin_profile_names()) std::cout << name << '\n';
-    throw CLI::Success();
-  });
-  app.add_option_function<std::string>("--print-profile", [](const std::string& name) {
-    const Result<Profile> profile = builtin_profile(name);
-    if (!profile.ok()) throw CLI::ValidationError("--print-profile", profile.error().text());
-    std::cout << builtin_profile_text(name);
-    throw CLI::Success();
-  });
+  app.add_flag("--strict", f.strict, "exit code 4 when there was a violation");
+  app.add_flag_callback(
+      "--list-profiles",
+      [] {
+        for (const std::string& name : builtin_profile_names()) std::cout << name << '\n';
+        throw CLI::Success();
+      },
+      "print the names of the built-in profiles and end");
+  app.add_option_function<std::string>(
+         "--print-profile",
+         [](const std::string& name) {
+           const Result<Profile> profile = builtin_profile(name);
+           if (!profile.ok()) throw CLI::ValidationError("--print-profile", profile.error().text());
+           std::cout << builtin_profile_text(name);
+           throw CLI::Success();
+         },
+         "print a built-in profile as YAML and end; a start for a file of one's own")
+      ->type_name("NAME");
+  app.set_version_flag("--version", std::string(kVersion), "print the version and end");
+  app.footer(
+      "Exit codes: 0 ended as asked, 1 cannot start or write its counters, 2 an option is refused, "
+      "4 violations were seen (--strict).");
 }
 
 template <class T, class Parse>
@@ -146,8 +155,7 @@ Result<GatekeeperOptions> understand(Flags& f) {
   return out;
 }
 
-Result<int> run(Flags& flags) {
-  TG_TRY(GatekeeperOptions options, understand(flags));
+Result<int> run(const Flags& flags, GatekeeperOptions options) {
   const Endpoint inner = options.inner;
   const std::string receiver = options.outer.text();
   const std::string profile = options.profile.name;
@@ -158,7 +166,7 @@ Result<int> run(Flags& flags) {
   TG_CHECK(control->serve(*emulator, *real_env().files));
   const std::uint64_t violations = emulator->stats().violations_total();
   std::cerr << violations << " violations\n";
-  return flags.strict && violations > 0 ? kViolated : 0;
+  return flags.strict && violations > 0 ? kExitViolated : kExitOk;
 }
 
 }  // namespace
@@ -170,9 +178,17 @@ int main(int argc, char** argv) {
   tidegate::declare_rules(app, flags);
   tidegate::declare_faults(app, flags);
   tidegate::declare_service(app, flags);
-  CLI11_PARSE(app, argc, argv);
-  const tidegate::Result<int> code = tidegate::run(flags);
-  if (code.ok()) return *code;
-  std::cerr << "tidegate-gatekeeper: " << code.error().text() << '\n';
-  return tidegate::kCannotRun;
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? tidegate::kExitOk : tidegate::kExitUsage;
+  }
+  const auto fail = [](const tidegate::Error& error, int code) {
+    std::cerr << "tidegate-gatekeeper: " << error.text() << '\n';
+    return code;
+  };
+  auto options = tidegate::understand(flags);
+  if (!options.ok()) return fail(options.error(), tidegate::kExitUsage);
+  const tidegate::Result<int> code = tidegate::run(flags, std::move(options).value());
+  return code.ok() ? *code : fail(code.error(), tidegate::kExitNo);
 }

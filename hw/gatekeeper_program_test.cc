@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/version.h"
 #include "hw/emulator_fixture.h"
 
 extern char** environ;
@@ -59,6 +60,14 @@ class GatekeeperProgram : public testing::Test {
     return out;
   }
 
+  // All that it still says, until it ends.
+  std::string rest() {
+    std::string out;
+    char c;
+    while (read(output_.get(), &c, 1) == 1) out += c;
+    return out;
+  }
+
   // Ends its input and returns its exit code.
   int finish() {
     input_.reset();
@@ -83,7 +92,7 @@ TEST_F(GatekeeperProgram, SaysWhereItListensAndEndsWithZero) {
   EXPECT_EQ(finish(), 0);
 }
 
-TEST_F(GatekeeperProgram, PrintsAViolationAndEndsWithThreeWhenStrict) {
+TEST_F(GatekeeperProgram, PrintsAViolationAndEndsWithFourWhenStrict) {
   const Fd listener = listen_tcp(resolve({"127.0.0.1", 0}, true).value()).value();
   run({"--receiver", local_address(listener.get()).text(), "--stdin", "--strict"});
   const std::string first = line();
@@ -93,16 +102,38 @@ TEST_F(GatekeeperProgram, PrintsAViolationAndEndsWithThreeWhenStrict) {
   EXPECT_THAT(line(), HasSubstr("violation frame_malformed connection 1 peer 127.0.0.1:"));
   say("quit");
   EXPECT_EQ(line(), "ok");
-  EXPECT_EQ(finish(), 3);
+  EXPECT_EQ(finish(), 4);
 }
 
-TEST_F(GatekeeperProgram, SaysWhatItCannotUnderstandAndEndsWithOne) {
+TEST_F(GatekeeperProgram, SaysWhatItCannotUnderstandAndEndsWithTwo) {
   run({"--receiver", "127.0.0.1:9", "--rate", "quick"});
   EXPECT_THAT(line(), HasSubstr("--rate"));
-  EXPECT_EQ(finish(), 1);
+  EXPECT_EQ(finish(), 2);
   run({"--receiver", "127.0.0.1:9", "--profile", "stonewall"});
   EXPECT_THAT(line(), HasSubstr("known are none, syskeeper-2000"));
+  EXPECT_EQ(finish(), 2);
+  run({"--recever", "127.0.0.1:9"});
+  EXPECT_EQ(finish(), 2);
+  run({"--print-profile", "stonewall"});
+  EXPECT_EQ(finish(), 2);
+}
+
+TEST_F(GatekeeperProgram, EndsWithOneWhenItCannotStart) {
+  const Fd taken = listen_tcp(resolve({"127.0.0.1", 0}, true).value()).value();
+  run({"--receiver", "127.0.0.1:9", "--listen", local_address(taken.get()).text()});
+  EXPECT_THAT(line(), HasSubstr("tidegate-gatekeeper: "));
   EXPECT_EQ(finish(), 1);
+}
+
+TEST_F(GatekeeperProgram, SaysItsVersionAndExplainsEveryOption) {
+  run({"--version"});
+  EXPECT_EQ(line(), kVersion);
+  EXPECT_EQ(finish(), 0);
+  run({"--help"});
+  const std::string help = rest();
+  EXPECT_THAT(help, HasSubstr("print the names of the built-in profiles"));
+  EXPECT_THAT(help, HasSubstr("print a built-in profile as YAML"));
+  EXPECT_EQ(finish(), 0);
 }
 
 }  // namespace

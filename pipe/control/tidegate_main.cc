@@ -10,12 +10,14 @@
 #include <cstring>
 #include <iostream>
 
+#include "base/exit_code.h"
 #include "base/real_env.h"
+#include "base/version.h"
 #include "base/yaml.h"
 #include "pipe/control/daemon_config.h"
+#include "pipe/control/data_dir.h"
 #include "pipe/control/tidegate_adopt.h"
 #include "pipe/control/tidegate_verbs.h"
-#include "pipe/control/version.h"
 
 namespace tidegate {
 namespace {
@@ -57,7 +59,7 @@ int check(const std::string& path) {
   auto command = check_command(files(), path, own_program());
   if (!command.ok()) {
     std::cerr << command.error().text() << "\n";
-    return 2;
+    return kExitUsage;
   }
   std::vector<char*> arguments;
   for (std::string& word : *command) arguments.push_back(word.data());
@@ -97,6 +99,7 @@ Result<AdoptReport> adopt(const std::string& path, bool as_new) {
     return make_error(ErrorCode::kInvalidConfiguration, "`data_dir` is missing; run `tidegate check`")
         .at_path(path);
   TG_CHECK(become_owner(config.journal.directory));
+  TG_CHECK(check_data_dir(files(), config.data_dir, "sender"));
   return adopt_sender(real_env(), config.journal, as_new);
 }
 
@@ -104,7 +107,7 @@ int run_adopt(const std::string& path, bool as_new) {
   const auto report = adopt(path, as_new);
   if (!report.ok()) {
     std::cerr << "tidegate: not adopted: " << report.error().text() << "\n";
-    return 1;
+    return report.error().code == ErrorCode::kInvalidConfiguration ? kExitUsage : kExitNo;
   }
   std::cout << "journal " << report->journal.hex() << ", session " << report->session << "\n";
   for (const AdoptReport::Stream& s : report->streams) {
@@ -121,7 +124,7 @@ int run_adopt(const std::string& path, bool as_new) {
     std::cout << "The receiver does not know this journal: there, run `tidegate adopt --sender ID --journal "
               << report->journal.hex() << "` when it asks for it.\n";
   std::cout << "Start the daemon: systemctl start tidegate-sender\n";
-  return 0;
+  return kExitOk;
 }
 
 // ---- the arguments
@@ -138,7 +141,7 @@ using Run = std::function<int()>;
 void add_status(CLI::App& app, Arguments& a, Run& run) {
   CLI::App* verb = app.add_subcommand("status", "show what the daemons of this machine are doing");
   verb->footer(
-      "0: ok or degraded   1: failed   2: not reachable\n"
+      "0: ok or degraded   1: failed   3: not reachable\n"
       "  tidegate status                      both daemons, where the units put their sockets\n"
       "  tidegate status --watch              again every 2 s\n"
       "  tidegate status --json | jq .waiting_batches\n"
@@ -156,7 +159,7 @@ void add_status(CLI::App& app, Arguments& a, Run& run) {
 void add_check(CLI::App& app, Arguments& a, Run& run) {
   CLI::App* verb = app.add_subcommand("check", "read a configuration as strictly as the daemon does");
   verb->footer(
-      "0: ok   2: refused, every mistake with file, line and column\n  tidegate check "
+      "0: ok, perhaps with warnings   2: refused, every mistake with file, line and column\n  tidegate check "
       "/etc/tidegate/sender.yaml");
   verb->add_option("file", a.file, "configuration of a sender or a receiver")->required();
   verb->callback([&a, &run] { run = [&a] { return check(a.file); }; });
@@ -183,7 +186,7 @@ void add_journal(CLI::App& app, Arguments& a, Run& run) {
   dump->callback([&a, &run] { run = [&a] { return dump_folder(files(), a.directory, a.dump, console()); }; });
   CLI::App* verify = verb->add_subcommand("verify", "read everything, compare checksums");
   verify->footer(
-      "0: nothing wrong   1: problems   2: could not be verified\n"
+      "0: nothing wrong   1: problems   3: could not be verified\n"
       "  tidegate journal verify /var/lib/tidegate/sender --hash");
   folder(verify);
   verify->add_flag("--hash", a.hash, "also decode every batch and compare its content hash");
@@ -282,7 +285,10 @@ int run_command(int argc, char** argv) {
   CLI::App app{"tidegate: the operator's command of the one-way gateway"};
   app.set_version_flag("--version", std::string(kVersion));
   app.require_subcommand(1);
-  app.footer("`tidegate VERB --help` shows examples.");
+  app.footer(
+      "`tidegate VERB --help` shows examples.\nExit codes: 0 done; 1 the daemon or the journal says no; 2 "
+      "the "
+      "command line or a configuration is refused; 3 no daemon answers, or the journal cannot be read.");
   Arguments arguments;
   Run run;
   add_status(app, arguments, run);
@@ -294,7 +300,7 @@ int run_command(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : kExitUsage;
+    return app.exit(e) == 0 ? kExitOk : kExitUsage;
   }
   return run();
 }

@@ -101,11 +101,11 @@ TEST_F(TidegateTest, StatusIsReadByUrlAndSocketToo) {
 
 TEST_F(TidegateTest, StatusWithoutADaemonSaysWhatToDo) {
   const Ran none = run("status" + here());
-  EXPECT_EQ(none.code, 2);
+  EXPECT_EQ(none.code, 3);
   EXPECT_THAT(none.text, AllOf(HasSubstr("systemctl status"), HasSubstr("--socket")));
   serve("sender");
   servers_.clear();
-  EXPECT_EQ(run("status --socket " + dir_ + "/sender/control.sock").code, 2);
+  EXPECT_EQ(run("status --socket " + dir_ + "/sender/control.sock").code, 3);
 }
 
 TEST_F(TidegateTest, CommandsGoToTheirDaemon) {
@@ -129,16 +129,16 @@ TEST_F(TidegateTest, ARefusedCommandIsSaidWithExitCodeOne) {
 TEST_F(TidegateTest, WhatCannotBeTakenBackNeedsAYes) {
   serve("sender");
   const Ran asked = run("gap" + here());
-  EXPECT_EQ(asked.code, 3);
+  EXPECT_EQ(asked.code, 2);
   EXPECT_THAT(asked.text, HasSubstr("--yes"));
   EXPECT_EQ(heard_, "");
 }
 
-TEST_F(TidegateTest, WrongArgumentsAreExitCodeThree) {
-  EXPECT_EQ(run("").code, 3);
-  EXPECT_EQ(run("fork --base -1 --yes").code, 3);
-  EXPECT_EQ(run("adopt").code, 3);
-  EXPECT_EQ(run("adopt --as-new").code, 3);
+TEST_F(TidegateTest, WrongArgumentsAreExitCodeTwo) {
+  EXPECT_EQ(run("").code, 2);
+  EXPECT_EQ(run("fork --base -1 --yes").code, 2);
+  EXPECT_EQ(run("adopt").code, 2);
+  EXPECT_EQ(run("adopt --as-new").code, 2);
   EXPECT_EQ(run("adopt --help").code, 0);
 }
 
@@ -173,7 +173,7 @@ TEST_F(TidegateTest, TheJournalIsFoundInADataDirToo) {
             run("journal verify " + dir_ + "/data").text);
   EXPECT_EQ(run("journal ls " + dir_ + "/data").code, 0);
   EXPECT_THAT(run("journal dump --json " + dir_ + "/data").text, HasSubstr("{"));
-  EXPECT_EQ(run("journal verify " + dir_ + "/nothing").code, 2);
+  EXPECT_EQ(run("journal verify " + dir_ + "/nothing").code, 3);
 }
 
 TEST_F(TidegateTest, AdoptTakesOverTheJournalOfTheFile) {
@@ -182,10 +182,19 @@ TEST_F(TidegateTest, AdoptTakesOverTheJournalOfTheFile) {
   const Ran adopted = run("adopt --config " + file);
   EXPECT_EQ(adopted.code, 0) << adopted.text;
   EXPECT_THAT(adopted.text, HasSubstr("session 1"));
-  EXPECT_EQ(run("adopt --config " + write("r.yaml", "sinks: []\n")).code, 1);
+  EXPECT_EQ(run("adopt --config " + write("r.yaml", "sinks: []\n")).code, 2);
   const std::string empty = write("e.yaml", "instance: x\ndata_dir: " + dir_ + "/none\nsources: []\n");
   EXPECT_THAT(run("adopt --config " + empty).text, HasSubstr("no journal to adopt"));
   EXPECT_FALSE(std::filesystem::exists(dir_ + "/none"));
+}
+
+TEST_F(TidegateTest, AdoptRefusesTheFolderOfAReceiver) {
+  make_journal(dir_ + "/data/journal");
+  write("data/role", "receiver\n");
+  const std::string file = write("s.yaml", "instance: x\ndata_dir: " + dir_ + "/data\nsources: []\n");
+  const Ran adopted = run("adopt --config " + file);
+  EXPECT_EQ(adopted.code, 1);
+  EXPECT_THAT(adopted.text, HasSubstr("belongs to a receiver"));
 }
 
 TEST(CommandText, WhatIsShownIsReadBack) {

@@ -58,7 +58,7 @@ int show_one(const ControlTarget& target, bool json, Console console) {
     return kExitUnreachable;
   }
   console.out << page->body;
-  return health->status == 200 ? 0 : 1;
+  return health->status == 200 ? kExitOk : kExitNo;
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ int show_one(const ControlTarget& target, bool json, Console console) {
 int show_status(FileSystem& files, const DaemonPlace& place, bool json, Console console) {
   const auto targets = targets_of(place, files, {"sender", "receiver"});
   if (!targets.ok()) return fail(console, targets.error(), kExitUnreachable);
-  int worst = 0;
+  int worst = kExitOk;
   for (const ControlTarget& target : *targets) {
     if (&target != &targets->front() && !json) console.out << "\n";
     worst = std::max(worst, show_one(target, json, console));
@@ -87,10 +87,10 @@ int command_daemon(FileSystem& files, const DaemonPlace& place, const std::strin
   if (!answer.ok()) return fail(console, answer.error(), kExitUnreachable);
   if (answer->status == 200) {
     console.out << answer->body;
-    return 0;
+    return kExitOk;
   }
   console.err << "tidegate: " << verb << " is refused: " << answer->body;
-  return 1;
+  return kExitNo;
 }
 
 // ---- check
@@ -127,16 +127,16 @@ std::string journal_folder(FileSystem& files, const std::string& directory) {
 
 int list_segments(FileSystem& files, const std::string& directory, bool json, Console console) {
   const auto segments = list_journal(files, journal_folder(files, directory));
-  if (!segments.ok()) return fail(console, segments.error(), 2);
+  if (!segments.ok()) return fail(console, segments.error(), kExitUnreachable);
   console.out << segments_text(*segments, json);
-  return 0;
+  return kExitOk;
 }
 
 int dump_folder(FileSystem& files, const std::string& directory, const DumpOptions& options,
                 Console console) {
   const Status status = dump_journal(files, journal_folder(files, directory), options,
                                      [&console](std::string_view line) { console.out << line << "\n"; });
-  return status.ok() ? 0 : fail(console, status.error(), 2);
+  return status.ok() ? kExitOk : fail(console, status.error(), kExitUnreachable);
 }
 
 int verify_folder(FileSystem& files, const std::string& directory, bool hash, Console console) {
@@ -145,7 +145,7 @@ int verify_folder(FileSystem& files, const std::string& directory, bool hash, Co
         console.out << "damaged: LSN " << range.first << ".." << range.last << " in " << range.segment << ": "
                     << range.reason << "\n";
       });
-  if (!report.ok()) return fail(console, report.error(), 2);
+  if (!report.ok()) return fail(console, report.error(), kExitUnreachable);
   console.out << report->segments << " segments, " << report->bytes << " bytes read, " << report->problems
               << (report->problems == 1 ? " problem\n" : " problems\n");
   return report->exit_status();

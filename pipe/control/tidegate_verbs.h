@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the verbs of `tidegate` do. Each writes to `out` and `err` and returns the exit code; main() reads the
-// arguments. 0: done; the others as each verb says.
+// What the verbs of `tidegate` do. Each writes to `out` and `err` and returns the exit code
+// (base/exit_code.h); main() reads the arguments.
 #pragma once
 
 #include <map>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/env.h"
+#include "base/exit_code.h"
 #include "pipe/control/control_client.h"
 #include "pipe/journal/inspect.h"
 
@@ -24,13 +25,12 @@ struct DaemonPlace {
   std::string socket, url;
   std::string run_dir = "/run/tidegate";
 };
-constexpr int kExitUnreachable = 2;
-constexpr int kExitUsage = 3;
 
-// 0: all that were found are ok or degraded; 1: one has failed; 2: none found, or one cannot be reached.
+// kExitOk: all that were found are ok or degraded; kExitNo: one has failed; kExitUnreachable: none found, or
+// one cannot be reached.
 int show_status(FileSystem& files, const DaemonPlace& place, bool json, Console console);
 
-// POST /control/<verb> to the `role` ("sender" or "receiver"). 0: done, 1: refused, 2: unreachable.
+// POST /control/<verb> to the `role` ("sender" or "receiver"). kExitNo: refused by the daemon.
 int command_daemon(FileSystem& files, const DaemonPlace& place, const std::string& role,
                    const std::string& verb, const std::map<std::string, std::string>& arguments,
                    Console console);
@@ -44,10 +44,10 @@ Result<std::vector<std::string>> check_command(FileSystem& files, const std::str
 // The folder of the journal: `directory` itself, or `journal` in it (so a data_dir will do).
 std::string journal_folder(FileSystem& files, const std::string& directory);
 
-// 0: done, 2: the folder cannot be read.
+// kExitUnreachable: the folder cannot be read.
 int list_segments(FileSystem& files, const std::string& directory, bool json, Console console);
 int dump_folder(FileSystem& files, const std::string& directory, const DumpOptions& options, Console console);
-// 0: nothing wrong, 1: problems found (one line each), 2: could not be verified.
+// kExitNo: problems found (one line each); kExitUnreachable: could not be verified.
 int verify_folder(FileSystem& files, const std::string& directory, bool hash, Console console);
 
 }  // namespace tidegate

@@ -39,7 +39,7 @@ struct VerifyReport {
   std::uint64_t segments = 0;
   std::uint64_t bytes = 0;
   std::uint64_t problems = 0;
-  int exit_status() const { return problems == 0 ? 0 : 1; }  // 2 is left for "could not be verified"
+  int exit_status() const { return problems == 0 ? 0 : 1; }  // base/exit_code.h
 };
 // `hash`: also decodes every container and compares the content hashes.
 Result<VerifyReport> verify_journal(FileSystem& files, const std::string& directory, bool hash,
