@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/yaml.h"
 #include "hw/profile.h"
@@ -24,8 +25,15 @@ struct LinkConfig {
             answer_timeout_base = 0, hold = 0, user_timeout = 0, sync_max = 0;
 };
 
-// Keys: profile, ask, frame_limit, lowest_rate, lanes, lanes_tested, window, largest_batch, quiet_min,
-// quiet_max, beat, frame_stall, handshake_timeout, answer_timeout, hold, sync_max, user_timeout.
+// Keys: profile, ask, frame_limit, frame_limit_tested, lowest_rate, lanes, lanes_tested, window,
+// window_tested, largest_batch, quiet_min, quiet_max, beat, frame_stall, handshake_timeout, answer_timeout,
+// hold, sync_max, user_timeout. A figure beyond the profile's needs its `..._tested: true`.
 LinkConfig read_link(FileSystem& files, YamlMap& link);
+
+// What the profile does not allow is done only after a test of this very device: reports `key` when it goes
+// `beyond` and is not `tested`. Read `<key>_tested` in any case, so that it is a known key also where it is
+// not needed. `allowed`: the profile's figure, as text.
+void need_test(YamlMap& link, std::string_view key, bool beyond, bool tested, const LinkConfig& config,
+               const std::string& allowed);
 
 }  // namespace tidegate

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "base/yaml_net.h"
+#include "pipe/engine/pipe_name.h"
 
 namespace tidegate {
 namespace {
@@ -53,6 +54,26 @@ void read_allow(YamlMap& link, ReceiverConfig& c) {
   }
   for (const std::string& block : link.strings("allow"))
     if (const Status status = c.allow.add(block); !status.ok()) link.violates("allow", status.error().detail);
+  if (link.has("allow") && link.strings("allow").empty())
+    link.warns("allow", "names nobody: no device may connect");
+}
+
+// Files that the daemon itself reads, removes or counts must stay apart from those that others take away.
+void check_directory(YamlMap& sink, const std::string& directory, const ReceiverConfig& c) {
+  if (directory.empty()) return;
+  if (!directory.starts_with('/')) return sink.violates("directory", "must be an absolute path");
+  const std::string& data = c.daemon.data_dir;
+  for (const std::string& own : {data + "/journal", data + "/dead-letters"})
+    if (is_within(directory, own))
+      return sink.violates("directory", "lies in " + own + ", which is the daemon's own");
+  if (is_within(data, directory))
+    sink.violates("directory",
+                  "holds the daemon's data_dir (" + data + "): give the files a folder of their own");
+  for (const ReceiverConfig::Sink& other : c.sinks) {
+    const auto* file = std::get_if<FileSinkOptions>(&other.target);
+    if (file != nullptr && is_within(directory, file->directory) && is_within(file->directory, directory))
+      sink.violates("directory", "is used by the sink '" + other.name + "': each needs a folder of its own");
+  }
 }
 
 void read_sinks(YamlMap& root, ReceiverConfig& c) {
@@ -60,28 +81,36 @@ void read_sinks(YamlMap& root, ReceiverConfig& c) {
   for (YamlMap& map : root.maps("sinks")) {
     ReceiverConfig::Sink sink;
     sink.name = map.string("name");
+    if (const Status status = check_pipe_name(sink.name); !status.ok() && map.has("name"))
+      map.violates("name", "is refused: " + status.error().detail);
     if (!names.insert(sink.name).second) map.violates("name", "is used by another sink");
     sink.holds = map.one_of<bool>("retention", {{"essential", true}, {"best-effort", false}}, true);
     const int type = map.one_of<int>("type", {{"file", 0}, {"influx", 1}});
     if (type == 0) {
-      sink.target = read_file_sink(map, sink.name);
+      FileSinkOptions options = read_file_sink(map, sink.name);
+      check_directory(map, options.directory, c);
+      sink.target = std::move(options);
     } else {
       sink.target = read_influx_sink(map);
     }
     c.sinks.push_back(std::move(sink));
   }
+  if (c.sinks.empty())
+    root.warns("sinks", "names no sink: what arrives is kept in the journal and delivered to nobody");
 }
 
 }  // namespace
 
-Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string& path) {
-  TG_TRY(const auto file, YamlFile::load(files, path));
+Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string& path, YamlUse use) {
+  TG_TRY(const auto file, YamlFile::load(files, path, use));
   YamlMap root = file->root();
   ReceiverConfig c;
-  c.daemon = read_daemon(files, root, path);
+  Listeners listeners;
+  c.daemon = read_daemon(files, root, path, &listeners);
   YamlMap link = root.map("link");
   c.link = read_link(files, link);
   c.listen = read_endpoint(link, "listen", "0.0.0.0:9780");
+  listeners.add(link, "listen", c.listen, "the link");
   c.receiver_id = read_id(link, "receiver_id");
   if (c.receiver_id.is_zero()) c.receiver_id = id_of_instance("receiver", c.daemon.instance);
   c.accept_new_senders = link.one_of<bool>("new_senders", {{"accept", true}, {"ask-operator", false}}, true);
@@ -90,6 +119,7 @@ Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string
   read_allow(link, c);
   read_sinks(root, c);
   TG_CHECK(file->finish());
+  c.daemon.warnings = file->warnings();
   return c;
 }
 

@@ -32,6 +32,7 @@ struct ReceiverConfig {
 };
 
 // All errors of the file at once, each with line and column.
-Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string& path);
+Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string& path,
+                                            YamlUse use = YamlUse::kRun);
 
 }  // namespace tidegate

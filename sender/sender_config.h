@@ -30,6 +30,7 @@ struct SenderConfig {
 };
 
 // All errors of the file at once, each with line and column.
-Result<SenderConfig> load_sender_config(FileSystem& files, const std::string& path);
+Result<SenderConfig> load_sender_config(FileSystem& files, const std::string& path,
+                                        YamlUse use = YamlUse::kRun);
 
 }  // namespace tidegate

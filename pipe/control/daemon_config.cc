@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipe/control/daemon_config.h"
 
+#include <sys/un.h>
+
+#include <algorithm>
+#include <filesystem>
+
 #include "base/yaml_net.h"
 
 namespace tidegate {
@@ -14,7 +19,51 @@ std::string machine_id(FileSystem& files) {
   return id;
 }
 
+// A name that people read and that the identity is made of: it must be there, and be printable.
+void check_instance(YamlMap& root, const std::string& name) {
+  constexpr std::size_t kLongest = 200;
+  const bool control = std::ranges::any_of(name, [](unsigned char c) { return c < 0x20 || c == 0x7F; });
+  const bool blank = name.find_first_not_of(' ') == std::string::npos;
+  if (root.has("instance") && (blank || control || name.size() > kLongest))
+    root.violates("instance", "must be a name of 1 to 200 bytes, without control characters");
+}
+
+void check_path(YamlMap& map, std::string_view key, const std::string& path) {
+  if (map.has(key) && !path.starts_with('/')) map.violates(key, "must be an absolute path");
+}
+
+void check_socket(YamlMap& control, const std::string& path) {
+  if (path.empty()) return;
+  check_path(control, "socket", path);
+  constexpr std::size_t kRoom = sizeof(sockaddr_un::sun_path) - 1;
+  if (path.size() > kRoom)
+    control.violates("socket", "must have at most " + std::to_string(kRoom) + " bytes: Linux allows no more");
+}
+
+// How the kernel sees it: 0.0.0.0 and :: take the port on every address.
+bool collide(const Endpoint& a, const Endpoint& b) {
+  const auto any = [](const Endpoint& e) { return e.host == "0.0.0.0" || e.host == "::" || e.host.empty(); };
+  const auto host = [](const Endpoint& e) { return e.host == "localhost" ? "127.0.0.1" : e.host; };
+  return a.port == b.port && (any(a) || any(b) || host(a) == host(b));
+}
+
 }  // namespace
+
+void Listeners::add(YamlMap& map, std::string_view key, const Endpoint& endpoint, const std::string& what) {
+  if (endpoint.port == 0) return;
+  for (const auto& [other, whose] : taken_)
+    if (collide(endpoint, other)) map.violates(key, "is taken: " + whose + " listens on " + other.text());
+  taken_.emplace_back(endpoint, what);
+}
+
+bool is_within(const std::string& path, const std::string& folder) {
+  const auto parts = [](const std::string& text) {
+    const auto normal = std::filesystem::path(text + "/").lexically_normal();
+    return std::vector<std::filesystem::path>(normal.begin(), std::prev(normal.end()));
+  };
+  const auto inner = parts(path), outer = parts(folder);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
+}
 
 Id read_id(YamlMap& map, std::string_view key) {
   const std::string text = map.string(key, "");
@@ -33,12 +82,13 @@ Id id_of_instance(std::string_view role, const std::string& instance) {
   return xxh3_128(as_bytes("tidegate " + std::string(role) + " " + instance));
 }
 
-DaemonConfig read_daemon(FileSystem& files, YamlMap& root, const std::string& path) {
+DaemonConfig read_daemon(FileSystem& files, YamlMap& root, const std::string& path, Listeners* listeners) {
   DaemonConfig c;
   c.path = path;
   c.instance = root.string("instance");
+  check_instance(root, c.instance);
   c.data_dir = root.string("data_dir");
-  if (!c.data_dir.empty() && c.data_dir.front() != '/') root.violates("data_dir", "must be an absolute path");
+  check_path(root, "data_dir", c.data_dir);
   YamlMap log = root.map("log");
   c.log_level = log.one_of<LogLevel>("level",
                                      {{"debug", LogLevel::kDebug},
@@ -48,12 +98,14 @@ DaemonConfig read_daemon(FileSystem& files, YamlMap& root, const std::string& pa
                                      LogLevel::kInfo);
   YamlMap control = root.map("control");
   c.control = read_endpoint(control, "listen", "");
-  if (!c.control.host.empty() && c.control.host != "127.0.0.1" && c.control.host != "::1" &&
-      c.control.host != "localhost" && !control.boolean("expose", false))
+  const bool exposed = control.boolean("expose", false);
+  if (!c.control.host.empty() && !is_loopback(c.control) && !exposed)
     control.violates(
         "listen",
         "is not a loopback address: status and metrics have no password; say `expose: true` if meant");
+  if (listeners != nullptr) listeners->add(control, "listen", c.control, "control");
   c.control_socket = control.string("socket", "");
+  check_socket(control, c.control_socket);
   YamlMap journal = root.map("journal");
   c.journal.directory = c.data_dir + "/journal";
   c.journal.segment_bytes = journal.bytes("segment", {1 << 20, 4ULL << 30}, 64ULL << 20);

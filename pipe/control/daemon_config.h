@@ -4,6 +4,8 @@
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/log.h"
 #include "base/net.h"
@@ -22,9 +24,24 @@ struct DaemonConfig {
   std::string control_socket;  // the same on a Unix socket; empty: none
   JournalOptions journal;
   SafetyWindow window;
+  std::vector<std::string> warnings;  // of the whole file, each with its place
 };
 
-DaemonConfig read_daemon(FileSystem& files, YamlMap& root, const std::string& path);
+// The addresses on which one box listens: no two may want the same port.
+class Listeners {
+ public:
+  // Reported at `key` of `map` when taken. Port 0 (any free one) and an absent address never are.
+  void add(YamlMap& map, std::string_view key, const Endpoint& endpoint, const std::string& what);
+
+ private:
+  std::vector<std::pair<Endpoint, std::string>> taken_;
+};
+
+// Also puts `control.listen` into `listeners`, where that is given.
+DaemonConfig read_daemon(FileSystem& files, YamlMap& root, const std::string& path,
+                         Listeners* listeners = nullptr);
+// Whether `path` is `folder` or lies below it, by its text: links are not followed.
+bool is_within(const std::string& path, const std::string& folder);
 // 32 hexadecimal digits, or empty for zeros.
 Id read_id(YamlMap& map, std::string_view key);
 // The identity of a sender or receiver that has none in its file: made of its role and instance name.

@@ -131,7 +131,7 @@ class ConfTest : public ::testing::Test {
   Settings load(const std::string& text, Load loader) {
     const std::string path = dir_ + "/file.yaml";
     std::ofstream(path) << text;
-    const auto config = loader(*real_env().files, path);
+    const auto config = loader(*real_env().files, path, YamlUse::kRun);
     EXPECT_TRUE(config.ok()) << config.error().text();
     return config.ok() ? settings(*config) : Settings{};
   }
