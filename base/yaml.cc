@@ -71,7 +71,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
     refuse_extras(mark, tag, anchor);
-    if (tag == kPlain && !is_on_one_line(mark, value))
+    if (!is_on_one_line(mark, tag == kQuoted, value))
       refuse(mark, "a text must end on the line where it begins; is a colon, a comma or a bracket missing?");
     const bool is_null = tag == kPlain && (value.empty() || value == "~" || value == "null");
     add(is_null ? Type::kNull : Type::kScalar, mark, value);
@@ -103,10 +103,14 @@ class TreeBuilder final : public YAML::EventHandler {
     const auto at = static_cast<std::size_t>(std::max(mark.pos, 0));
     return at < text_.size() ? text_.substr(at) : std::string_view();
   }
-  // The library joins the lines of a plain text with blanks: then the file does not hold it as it is.
-  bool is_on_one_line(const YAML::Mark& mark, const std::string& value) const {
-    return text_at(mark).starts_with(value);
+  // Also what check_yaml_lines() should have seen: two readers of one text may disagree where it begins.
+  bool is_on_one_line(const YAML::Mark& mark, bool is_quoted, const std::string& value) const {
+    const std::string_view line = text_at(mark).substr(0, text_at(mark).find('\n'));
+    if (is_quoted)
+      return !line.empty() && is_quote(line[0]) && end_of_quoted(line, 0) != std::string_view::npos;
+    return line.starts_with(value);  // the library joins the lines of a plain text with blanks
   }
+  static bool is_quote(char c) { return c == '\'' || c == '"'; }
 
   void push(YamlNode* node, const YAML::Mark& mark) {
     if (open_.size() >= YamlFile::kMaxDepth) refuse(mark, "the nesting is too deep");

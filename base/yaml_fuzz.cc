@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any text is either read or refused with a place; nothing is read outside the input.
+// Any text is either read or refused with a place; nothing is read outside the input. No text swallows the
+// line behind it: that line is read as the key it is, or the file is refused.
 #include <cstdlib>
 
 #include "base/yaml.h"
@@ -24,10 +25,16 @@ void ask_everything(tidegate::YamlMap map, int depth) {
   }
 }
 
+void expect_not_swallowed(std::string_view text) {
+  const auto longer = tidegate::YamlFile::parse(std::string(text) + "\nzzkey: 1\n", "fuzz.yaml");
+  if (longer.ok() && !(*longer)->root().has("zzkey")) std::abort();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
+  expect_not_swallowed(text);
   const auto file = tidegate::YamlFile::parse(text, "fuzz.yaml");
   if (!file.ok()) {
     if (file.error().text().empty()) std::abort();

@@ -11,20 +11,6 @@ bool is_blank(char c) {
   return c == ' ' || c == '\t';
 }
 
-// Where the quoted text that opens at `at` ends, one behind its closing quote; npos: not on this line.
-std::size_t end_of_quoted(std::string_view line, std::size_t at) {
-  const char quote = line[at];
-  for (std::size_t i = at + 1; i < line.size(); ++i) {
-    if (quote == '"' && line[i] == '\\') {
-      ++i;
-    } else if (line[i] == quote) {
-      if (quote != '\'' || i + 1 >= line.size() || line[i + 1] != '\'') return i + 1;
-      ++i;  // '' stands for one quote
-    }
-  }
-  return std::string_view::npos;
-}
-
 class Lines {
  public:
   Status check(std::string_view text) {
@@ -127,6 +113,19 @@ class Lines {
 };
 
 }  // namespace
+
+std::size_t end_of_quoted(std::string_view line, std::size_t at) {
+  const char quote = line[at];
+  for (std::size_t i = at + 1; i < line.size(); ++i) {
+    if (quote == '"' && line[i] == '\\') {
+      ++i;
+    } else if (line[i] == quote) {
+      if (quote != '\'' || i + 1 >= line.size() || line[i + 1] != '\'') return i + 1;
+      ++i;  // '' stands for one quote
+    }
+  }
+  return std::string_view::npos;
+}
 
 Status check_yaml_lines(std::string_view text) {
   return Lines().check(text);

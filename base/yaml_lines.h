@@ -19,4 +19,7 @@ inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 // a directive; a second document. A leading UTF-8 byte order mark and one "---" are allowed.
 Status check_yaml_lines(std::string_view text);
 
+// Where the quoted text that opens at `at` of this line ends, one behind its closing quote; npos: not on it.
+std::size_t end_of_quoted(std::string_view line, std::size_t at);
+
 }  // namespace tidegate
