@@ -70,7 +70,7 @@ void draw_plant(SimRandom& random, WorldSetup& world) {
     s.sender_id = some_id(static_cast<std::uint8_t>(i + 1));
     s.link = link;
     s.journal = draw_journal(random);
-    if (random.chance(1, 4)) draw_quota(random, s.journal);
+    if (!world.slow_device && random.chance(1, 4)) draw_quota(random, s.journal);
     s.declare_gaps = random.chance(1, 2);
     world.senders.push_back(s);
   }
