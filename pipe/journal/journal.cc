@@ -154,6 +154,11 @@ JournalSpace Journal::space() const {
   return out;
 }
 
+Status Journal::accepts() const {
+  const std::lock_guard guard(impl_->mutex);
+  return impl_->accepts();
+}
+
 std::vector<SegmentInfo> Journal::segments() const {
   const std::lock_guard guard(impl_->mutex);
   const std::vector<SegmentEntry>& all = impl_->folder.segments();

@@ -164,6 +164,10 @@ class Journal {
   Lsn durable_lsn() const;  // last LSN synced
   Lsn first_lsn() const;    // oldest LSN retained; head() + 1 when nothing is
   JournalSpace space() const;
+  // Why batches are refused now: kNoSpace until one is taken again or there is room for the one that was
+  // refused last, kPoisoned, kClosed. Success: nothing says that the next one would be refused. Asks the
+  // file system.
+  Status accepts() const;
   std::vector<SegmentInfo> segments() const;
   std::vector<DamagedRange> damaged() const;
 

@@ -57,6 +57,12 @@ struct Journal::Impl {
   int failures = 0;
   std::optional<Error> poison;
   std::uint64_t space_credit = 0;  // bytes that may be appended before the free space is looked at again
+  struct Refusal {
+    Error error;                  // kNoSpace
+    std::uint64_t size = 0;       // of the record
+    std::uint64_t disk_free = 0;  // when it was refused
+  };
+  std::optional<Refusal> refusal;  // of the last batches; nothing: they were taken
 
   const SegmentEntry& current() const { return folder.segments().back(); }
 
@@ -73,6 +79,12 @@ struct Journal::Impl {
   // Waits for a running sync when a new segment is due, so `guard` may have been given up meanwhile.
   Status make_room(std::unique_lock<std::mutex>& guard, std::uint64_t size, bool is_note);
   Status check_space(std::uint64_t size);
+  Status check_quota(std::uint64_t size) const;
+  Status check_disk(std::uint64_t size, const SpaceInfo& space) const;
+  std::uint64_t must_stay_free() const;
+  Status accepts() const;
+  Result<Lsn> append_checked(std::unique_lock<std::mutex>& guard, RecordMeta meta, ByteView container,
+                             std::uint64_t size);
   bool needs_roll(std::uint64_t size) const;
   Status roll();
   Status seal();

@@ -488,6 +488,49 @@ TEST_F(JournalTest, DataIsRefusedBelowTheFreeSpaceThatMustStay) {
   note("let in");
 }
 
+TEST_F(JournalTest, ItSaysThatBatchesAreRefusedBeforeAndAfterOneWas) {
+  options.quota_bytes = 20'000;
+  open();
+  EXPECT_TRUE(journal->accepts().ok());
+  while (append(500).ok()) {
+  }
+  EXPECT_EQ(code(journal->accepts()), ErrorCode::kNoSpace);
+  EXPECT_LT(journal->space().used, 20'000U) << "though not every byte is used";
+  sync();
+  ASSERT_TRUE(journal->trim(journal->head() / 2).ok());
+  EXPECT_TRUE(journal->accepts().ok()) << "there is room again, though nobody has tried";
+}
+
+TEST_F(JournalTest, BatchesAreAcceptedAgainAsSoonAsOneWasTaken) {
+  options.quota_bytes = 20'000;
+  options.segment_bytes = 1 << 20;
+  open();
+  put_many(5, 1000);
+  EXPECT_EQ(code(append(100'000)), ErrorCode::kNoSpace);
+  EXPECT_EQ(code(journal->accepts()), ErrorCode::kNoSpace);
+  put(8);
+  EXPECT_TRUE(journal->accepts().ok());
+}
+
+TEST_F(JournalTest, BatchesAreRefusedBelowTheFreeSpaceThatMustStayAlsoWhenNoneCame) {
+  options.min_free_bytes = 100'000;
+  open();
+  env.files.set_capacity(env.files.used() + 90'000);
+  EXPECT_EQ(code(journal->accepts()), ErrorCode::kNoSpace);
+  env.files.set_capacity(1 << 30);
+  EXPECT_TRUE(journal->accepts().ok());
+}
+
+TEST_F(JournalTest, BatchesAreRefusedAsLongAsTheDiskItselfSaidNo) {
+  open();
+  put_many(3);
+  env.files.inject({.kind = EffectKind::kWrite, .code = ErrorCode::kNoSpace, .written = 70});
+  EXPECT_EQ(code(append(1000)), ErrorCode::kNoSpace);
+  EXPECT_EQ(code(journal->accepts()), ErrorCode::kNoSpace);
+  put(50);
+  EXPECT_TRUE(journal->accepts().ok());
+}
+
 // ---- twins and old snapshots ----
 
 TEST_F(JournalTest, ARestoredSnapshotGoesOnFromItsOwnHead) {

@@ -95,27 +95,49 @@ CheckpointMeta Journal::Impl::new_checkpoint_meta(std::uint64_t number, std::uin
 
 // ---- room ----
 
+Status Journal::Impl::check_quota(std::uint64_t size) const {
+  if (options.quota_bytes == 0 || folder.used() + size <= options.quota_bytes) return {};
+  return make_error(ErrorCode::kNoSpace, "the journal's quota of " + std::to_string(options.quota_bytes) +
+                                             " bytes is used up (" + std::to_string(folder.used()) +
+                                             " used); raise it or let the slowest pipe catch up")
+      .at_path(options.directory);
+}
+
+// While the reserve is given up, its room is not for data.
+std::uint64_t Journal::Impl::must_stay_free() const {
+  return options.min_free_bytes + (folder.has_reserve() ? 0 : options.reserve_bytes);
+}
+
+Status Journal::Impl::check_disk(std::uint64_t size, const SpaceInfo& space) const {
+  const std::uint64_t needed = must_stay_free();
+  if (needed == 0 || space.free >= needed + size) return {};
+  return make_error(ErrorCode::kNoSpace, "the disk has " + std::to_string(space.free) + " bytes free and " +
+                                             std::to_string(needed) + " must stay free; make room on it")
+      .at_path(options.directory);
+}
+
 Status Journal::Impl::check_space(std::uint64_t size) {
-  if (options.quota_bytes != 0 && folder.used() + size > options.quota_bytes) {
-    return make_error(ErrorCode::kNoSpace, "the journal's quota of " + std::to_string(options.quota_bytes) +
-                                               " bytes is used up (" + std::to_string(folder.used()) +
-                                               " used); raise it or let the slowest pipe catch up")
-        .at_path(options.directory);
-  }
-  // While the reserve is given up, its room is not for data.
-  const std::uint64_t needed = options.min_free_bytes + (folder.has_reserve() ? 0 : options.reserve_bytes);
+  TG_CHECK(check_quota(size));
+  const std::uint64_t needed = must_stay_free();
   if (needed == 0) return {};
   if (space_credit >= size) {
     space_credit -= size;
     return {};
   }
   TG_TRY(const SpaceInfo space, env.files->space(options.directory));
-  if (space.free < needed + size) {
-    return make_error(ErrorCode::kNoSpace, "the disk has " + std::to_string(space.free) + " bytes free and " +
-                                               std::to_string(needed) + " must stay free; make room on it")
-        .at_path(options.directory);
-  }
+  TG_CHECK(check_disk(size, space));
   space_credit = std::min((space.free - needed - size) / 4, kMaxSpaceCredit);
+  return {};
+}
+
+Status Journal::Impl::accepts() const {
+  TG_CHECK(usable());
+  const std::uint64_t size = refusal ? refusal->size : 1;
+  TG_CHECK(check_quota(size));
+  TG_TRY(const SpaceInfo space, env.files->space(options.directory));
+  TG_CHECK(check_disk(size, space));
+  // The disk itself said no, though its figures did not.
+  if (refusal && space.free < refusal->disk_free + size) return refusal->error;
   return {};
 }
 
@@ -259,8 +281,19 @@ Status Journal::Impl::write_pending(std::size_t start, bool is_note) {
 
 Result<Lsn> Journal::Impl::append(RecordMeta meta, ByteView container) {
   TG_CHECK(check_meta(meta, container.size()));
+  const std::uint64_t size = batches_record_size(meta, container.size());
   std::unique_lock guard(mutex);
-  TG_CHECK(make_room(guard, batches_record_size(meta, container.size()), false));
+  auto lsn = append_checked(guard, std::move(meta), container, size);
+  refusal.reset();
+  if (lsn.ok() || lsn.error().code != ErrorCode::kNoSpace) return lsn;
+  const auto space = env.files->space(options.directory);
+  refusal = Refusal{lsn.error(), size, space.ok() ? space->free : 0};
+  return lsn;
+}
+
+Result<Lsn> Journal::Impl::append_checked(std::unique_lock<std::mutex>& guard, RecordMeta meta,
+                                          ByteView container, std::uint64_t size) {
+  TG_CHECK(make_room(guard, size, false));
   meta.first_lsn = head + 1;
   meta.durable_before = durable;
   meta.arrival_micros = env.clock->wall_micros();
