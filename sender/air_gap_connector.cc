@@ -41,7 +41,6 @@ class AirGapConnector::LaneConnection : public ConnectionHandler {
   template <class F>
   void input(F f) {
     AirGapConnector* owner = owner_;
-    owner->link_.set_wall_micros(owner->clock_->wall_micros());
     f(owner->link_, owner->loop_->now());
     owner->after_input();
   }
@@ -54,11 +53,12 @@ class AirGapConnector::LaneConnection : public ConnectionHandler {
 AirGapConnector::AirGapConnector(Loop* loop, Clock* clock, Random* random, SenderStore* store,
                                  AirGapConnectorOptions options, std::function<void(const TxNotice&)> notices)
     : loop_(loop),
-      clock_(clock),
       options_(std::move(options)),
       notices_(std::move(notices)),
       link_(options_.link, store, random),
-      lanes_(std::max<std::size_t>(options_.link.lanes, 1)) {}
+      lanes_(std::max<std::size_t>(options_.link.lanes, 1)) {
+  link_.set_wall_clock([clock] { return clock->wall_micros(); });
+}
 
 AirGapConnector::~AirGapConnector() {
   *alive_ = false;
@@ -66,7 +66,6 @@ AirGapConnector::~AirGapConnector() {
 }
 
 void AirGapConnector::start() {
-  link_.set_wall_micros(clock_->wall_micros());
   link_.start(loop_->now());
   after_input();
 }
@@ -80,7 +79,6 @@ void AirGapConnector::stop(std::function<void()> done) {
 void AirGapConnector::notify_batches() {
   loop_->post([this, alive = alive_] {
     if (!*alive) return;
-    link_.set_wall_micros(clock_->wall_micros());
     link_.on_batches_available(loop_->now());
     after_input();
   });
@@ -137,7 +135,6 @@ void AirGapConnector::wake_later() {
     if (!*alive) return;
     timer_ = 0;
     timer_at_ = kNever;
-    link_.set_wall_micros(clock_->wall_micros());
     link_.on_time(loop_->now());
     after_input();
   });

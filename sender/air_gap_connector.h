@@ -44,7 +44,6 @@ class AirGapConnector {
   void wake_later();
 
   Loop* loop_;
-  Clock* clock_;
   AirGapConnectorOptions options_;
   std::function<void(const TxNotice&)> notices_;
   SenderLink link_;

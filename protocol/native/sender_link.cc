@@ -225,6 +225,7 @@ void SenderLink::judge_lane_calibration(Lane& lane) {
                           ": expected ok ok fail fail ok fail, saw" + seen + ": " + calibration_text(verdict);
   notice(verdict != CalibrationVerdict::kUnknownPattern, why);
   doubt(why);
+  needs_person_ = verdict == CalibrationVerdict::kInverted || verdict == CalibrationVerdict::kStuckOk;
 }
 
 // Previous: CALIBRATE. Next: RUN when every lane's hello was answered ok; DOUBT or FENCED through the reason
@@ -246,13 +247,14 @@ void SenderLink::step_hello() {
     hello.sender = store_->sender_id();
     hello.journal = store_->journal_id();
     hello.nonce = nonce_;
-    hello.clock_micros = wall_micros_;
+    if (wall_clock_) hello.clock_micros = wall_clock_();
     hello.label = options_.label;
     lane->hello_sent = true;
     send(*lane, Purpose::kLinkHello, 0, hello);
   }
   if (!all) return;
   set_state(LinkState::kRun, "running");
+  needs_person_ = false;
   for (auto& [id, s] : streams_)
     if (s->phase == Stream::Phase::kOpen || s->phase == Stream::Phase::kOpening)
       s->phase = Stream::Phase::kClosed;
@@ -296,7 +298,8 @@ void SenderLink::step_doubt() {
 
 void SenderLink::doubt(const std::string& why, bool slow) {
   ++counters_.doubts;
-  notice(false, "link: " + why + "; all lanes are closed and opened again after a quiet time");
+  needs_person_ = slow;
+  notice(false, why + "; all lanes are closed and opened again after a quiet time");
   session_over();
   close_lanes();
   quiet_ = slow ? options_.quiet_max : std::clamp(quiet_ * 2, options_.quiet_min, options_.quiet_max);
@@ -371,10 +374,25 @@ void SenderLink::write_queued() {
   }
 }
 
+void SenderLink::count_answer(const Lane& lane, Purpose purpose, Byte answer) {
+  if (answer == Byte::kOk) {
+    ++counters_.answers_ok;
+    return;
+  }
+  bool expected = purpose == Purpose::kAsk;
+  if (purpose == Purpose::kProbe) {
+    const bool of_question = control_ && lane.id == 0 && control_->question_started;
+    const std::size_t step = of_question ? control_->answers.size() : lane.calibration.size();
+    expected = of_question ? question_steps(control_->question->kind).at(step) == StepKind::kProbeFail
+                           : step < kCalibration.size() && !kCalibration.at(step);
+  }
+  ++(expected ? counters_.answers_fail_expected : counters_.answers_fail);
+}
+
 void SenderLink::on_answer(Lane& lane, Byte answer) {
   const InFlight frame = lane.in_flight.front();
   lane.in_flight.pop_front();
-  ++(answer == Byte::kOk ? counters_.answers_ok : counters_.answers_fail);
+  count_answer(lane, frame.purpose, answer);
   if (control_ && lane.id == 0 && control_->question_started &&
       (frame.purpose == Purpose::kAsk || frame.purpose == Purpose::kProbe))
     return question_answered(answer);
@@ -432,7 +450,7 @@ void SenderLink::beat_lanes() {
       if (control_->frame_out || control_->question_started) continue;
     }
     Beat beat;
-    beat.clock_micros = wall_micros_;
+    if (wall_clock_) beat.clock_micros = wall_clock_();
     if (beat_json_) beat.json = beat_json_();
     if (beat.json.size() > kMaxBeatJson) beat.json = "{}";
     last_beat_ = now_;

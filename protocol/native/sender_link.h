@@ -78,8 +78,10 @@ const char* link_state_name(LinkState state);
 struct SenderLinkCounters {
   std::uint64_t sessions = 0, doubts = 0, frames = 0, wire_bytes = 0, batches = 0, resent_batches = 0,
                 parts = 0;
-  std::uint64_t answers_ok = 0, answers_fail = 0, questions = 0, bits_disclosed = 0, forks = 0, gaps = 0,
-                confirms = 0;
+  std::uint64_t answers_ok = 0, questions = 0, bits_disclosed = 0, forks = 0, gaps = 0, confirms = 0;
+  // `fail` is the right answer to half of the probes, and may be the true one to a question: those are
+  // expected. answers_fail: all others, which mean trouble.
+  std::uint64_t answers_fail = 0, answers_fail_expected = 0;
 };
 
 struct SenderStreamView {
@@ -96,9 +98,10 @@ class SenderLink {
   SenderLink(SenderLinkOptions options, SenderStore* store, Random* random);
   ~SenderLink();
 
-  // What a beat tells the other side, at most 64 KiB of JSON; and the wall clock for hello and beat.
+  // What a beat tells the other side, at most 64 KiB of JSON; and the wall clock of hello and beat in
+  // microseconds. Both are asked at the moment the frame is built.
   void set_beat_source(std::function<std::string()> json) { beat_json_ = std::move(json); }
-  void set_wall_micros(std::int64_t wall) { wall_micros_ = wall; }
+  void set_wall_clock(std::function<std::int64_t()> micros) { wall_clock_ = std::move(micros); }
 
   void start(LinkNanos now);
   void on_connected(LaneId lane, LinkNanos now);
@@ -124,7 +127,10 @@ class SenderLink {
 
   LinkState state() const { return state_; }
   const std::string& message() const { return message_; }  // why it is not sending, for status
-  bool stopped() const;                                    // after stop(): nothing is outstanding any more
+  // What closed the link last does not go away by itself: wrong polarity, a device that answers by itself, a
+  // receiver that refuses this sender. It is tried again all the same; false as soon as it runs.
+  bool needs_person() const { return needs_person_; }
+  bool stopped() const;  // after stop(): nothing is outstanding any more
   // False: positions are taken as confirmed without proof (ask is off), or the receiver answers no questions.
   bool proves() const;
   const SenderLinkCounters& counters() const { return counters_; }
@@ -159,6 +165,7 @@ class SenderLink {
   void close_lanes();
   void set_state(LinkState state, std::string message);
   void on_answer(Lane& lane, Byte answer);
+  void count_answer(const Lane& lane, Purpose purpose, Byte answer);
   void judge_lane_calibration(Lane& lane);
   void link_hello_answered(Lane& lane, Byte answer);
   void send(Lane& lane, Purpose purpose, StreamId stream, const MessageBody& body, Seq first = 0,
@@ -232,10 +239,11 @@ class SenderLink {
   SenderStore* store_;
   Random* random_;
   std::function<std::string()> beat_json_;
-  std::int64_t wall_micros_ = 0;
+  std::function<std::int64_t()> wall_clock_;
 
   LinkState state_ = LinkState::kDown;
   std::string message_;
+  bool needs_person_ = false;
   LinkNanos now_ = 0;
   LinkNanos state_since_ = 0;
   LinkNanos quiet_ = 0;

@@ -37,13 +37,14 @@ struct Device {
   const char* name;
   Reply for_ok, for_fail;
   const char* said;
+  bool needs_person;
 };
 class BadDevice : public testing::TestWithParam<Device> {};
 INSTANTIATE_TEST_SUITE_P(
     Sender, BadDevice,
-    testing::Values(Device{"Inverted", Reply::kFail, Reply::kOk, "polarity of the profile is inverted"},
-                    Device{"StuckOk", Reply::kOk, Reply::kOk, "answers do not come from the receiver"},
-                    Device{"StuckFail", Reply::kFail, Reply::kFail, "refuses everything"}),
+    testing::Values(Device{"Inverted", Reply::kFail, Reply::kOk, "polarity of the profile is inverted", true},
+                    Device{"StuckOk", Reply::kOk, Reply::kOk, "answers do not come from the receiver", true},
+                    Device{"StuckFail", Reply::kFail, Reply::kFail, "refuses everything", false}),
     [](const auto& one) { return std::string(one.param.name); });
 
 TEST_P(BadDevice, IsNamedWithAnAlarmAndNothingIsSent) {
@@ -58,6 +59,29 @@ TEST_P(BadDevice, IsNamedWithAnAlarmAndNothingIsSent) {
   rig.run_for(10 * kLinkSecond);
   EXPECT_TRUE(rig.alarmed(GetParam().said)) << rig.alarms;
   EXPECT_EQ(rig.count<Probe>(), rig.sent.size());
+  EXPECT_EQ(rig.link->needs_person(), GetParam().needs_person);
+  rig.script = nullptr;
+  rig.run_for(70 * kLinkSecond);
+  EXPECT_EQ(rig.state(), LinkState::kRun);
+  EXPECT_FALSE(rig.link->needs_person());
+}
+
+TEST(Sender, AFailThatIsTheRightAnswerIsCountedApart) {
+  SenderRig rig;
+  rig.start_and_settle();
+  rig.produce(5);
+  rig.run_for(kLinkSecond);
+  rig.link->request_confirm(rig.now);
+  rig.run_for(20 * kLinkSecond);
+  ASSERT_EQ(rig.store.confirmed(1), 5U);
+  EXPECT_EQ(rig.link->counters().answers_fail, 0U);
+  ASSERT_GE(rig.link->counters().questions, 1U);
+  EXPECT_EQ(rig.link->counters().answers_fail_expected, 3 + 4 * rig.link->counters().questions)
+      << "a calibration, and proofs that say yes";
+  rig.script = [](const SentFrame& frame) { return reply_to<BatchFrame>(frame, Reply::kFail); };
+  rig.produce(1);
+  rig.run_for(100 * kLinkMillisecond);
+  EXPECT_EQ(rig.link->counters().answers_fail, 1U);
 }
 
 TEST(Sender, AStrayAnswerInTheCalibrationIsDoubt) {
@@ -384,8 +408,10 @@ TEST(Sender, EveryIdleLaneBeats) {
 TEST(Sender, ABeatCarriesTheClockAndWhatTheHostSays) {
   SenderRig rig;
   rig.link->set_beat_source([] { return std::string("{\"disk\":1}"); });
-  rig.link->set_wall_micros(4711);
+  std::int64_t wall = 4710;
+  rig.link->set_wall_clock([&wall] { return wall; });
   rig.start_and_settle();
+  wall = 4711;  // the clock of the moment, not of the last input
   rig.run_for(11 * kLinkSecond);
   ASSERT_GE(rig.count<Beat>(), 1U);
   EXPECT_EQ(rig.all<Beat>()[0]->as<Beat>()->json, "{\"disk\":1}");

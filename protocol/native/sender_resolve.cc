@@ -113,7 +113,7 @@ void SenderLink::hello_without_questions(Stream& s, Byte answer) {
   control_->stage = Control::Stage::kRefusedBeat;
   control_->frame_out = true;
   Beat beat;
-  beat.clock_micros = wall_micros_;
+  if (wall_clock_) beat.clock_micros = wall_clock_();
   beat.json = "{}";
   send(*lanes_.front(), Purpose::kBeat, 0, beat);
 }
