@@ -55,16 +55,50 @@ HttpReply not_allowed(Api api, std::string_view allow) {
 
 // What this source is not, said in the words of the server that has it.
 HttpReply not_here(std::string_view path) {
-  if (path == "/query")
-    return error_reply(Api::kV1, 404,
-                       "queries are not answered here: this gateway only takes writes; databases "
-                       "need not be created");
   if (path.starts_with("/api/v3/"))
     return error_reply(Api::kV1, 404,
                        "the 3.x API is not served here: use POST /api/v2/write or POST /write");
   if (path.starts_with("/api/v2/"))
     return error_reply(Api::kV2, 404, "path not found: of the 2.x API only /api/v2/write is served");
   return plain_text(404, "404 page not found\n");
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  text.remove_prefix(std::min(text.find_first_not_of(kBlanks), text.size()));
+  return text.substr(0, text.find_last_not_of(kBlanks) + 1);
+}
+
+// Takes `lower` and the blanks behind it off the front.
+bool take_word(std::string_view& text, std::string_view lower) {
+  if (text.size() <= lower.size() || !same_word(text.substr(0, lower.size()), lower)) return false;
+  const std::string_view rest = text.substr(lower.size());
+  if (trimmed(rest.substr(0, 1)) != "") return false;
+  text = trimmed(rest);
+  return true;
+}
+
+// An identifier of InfluxQL: a word, or anything in double quotes.
+bool is_identifier(std::string_view text) {
+  if (text.empty()) return false;
+  if (text[0] != '"') {
+    const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+    return letter(text[0]) &&
+           std::ranges::all_of(text, [&](char c) { return letter(c) || (c >= '0' && c <= '9'); });
+  }
+  for (std::size_t i = 1; i < text.size(); ++i) {
+    if (text[i] == '\\')
+      ++i;
+    else if (text[i] == '"')
+      return i > 1 && i + 1 == text.size();
+  }
+  return false;
+}
+
+bool creates_database(std::string_view statement) {
+  std::string_view rest = trimmed(statement);
+  if (rest.ends_with(';')) rest = trimmed(rest.substr(0, rest.size() - 1));
+  return take_word(rest, "create") && take_word(rest, "database") && is_identifier(rest);
 }
 
 struct Route {
@@ -179,7 +213,60 @@ Decision decide_write(Api api, const InfluxHttpOptions& options, const Credentia
   return out;
 }
 
+Decision decide_query(const Credentials& credentials, std::string_view query, const RequestHead& head) {
+  if (head.method != "GET" && head.method != "POST") return not_allowed(Api::kV1, "GET, POST");
+  auto who = authenticate(Api::kV1, credentials, query, head);
+  if (auto* refused = std::get_if<HttpReply>(&who)) return std::move(*refused);
+  if (const auto statement = query_parameter(query, "q")) return query_reply(*statement);
+  const std::string_view type = head.content_type.value_or("");
+  const bool form = head.method == "POST" &&
+                    same_word(trimmed(type.substr(0, type.find(';'))), "application/x-www-form-urlencoded");
+  if (!form) return form_reply("");
+  WriteRequest expectation;
+  if (auto refused = read_expect(head, expectation)) return *std::move(refused);
+  if (head.content_length.value_or(0) > kLargestForm) return too_large_reply(Api::kV1);
+  return QueryRequest{expectation.expects_continue};
+}
+
 }  // namespace
+
+HttpReply form_reply(std::string_view form_body) {
+  const auto statement = query_parameter(form_body, "q");
+  if (!statement) return error_reply(Api::kV1, 400, "missing required parameter \"q\"");
+  return query_reply(*statement);
+}
+
+HttpReply query_reply(std::string_view statement) {
+  if (!creates_database(statement))
+    return error_reply(
+        Api::kV1, 404,
+        "queries are not answered here: this gateway only takes writes. CREATE DATABASE with a "
+        "name alone is accepted, and needs not be said");
+  HttpReply out;
+  out.status = 200;
+  out.body = "{\"results\":[{\"statement_id\":0}]}\n";
+  return out;
+}
+
+std::string told_to_client(const Error& error) {
+  switch (error.code) {
+    case ErrorCode::kNoSpace:
+      return "the gateway's journal is full: it takes more when there is room again";
+    case ErrorCode::kPoisoned:
+      return "the disk of the gateway has failed: its operator must look at it";
+    case ErrorCode::kBusy:
+    case ErrorCode::kClosed:
+    case ErrorCode::kTooLarge:
+    case ErrorCode::kInvalidArgument:
+    case ErrorCode::kOutOfMemoryBudget: {
+      Error shown = error;
+      shown.path.clear();
+      return shown.text();
+    }
+    default:
+      return std::string(error_sentence(error.code));
+  }
+}
 
 std::optional<std::string> query_parameter(std::string_view query, std::string_view name) {
   while (!query.empty()) {
@@ -200,6 +287,7 @@ Decision decide(const InfluxHttpOptions& options, const Credentials& credentials
   const bool reads = head.method == "GET" || head.method == "HEAD";
   if (path == "/write") return decide_write(Api::kV1, options, credentials, query, head);
   if (path == "/api/v2/write") return decide_write(Api::kV2, options, credentials, query, head);
+  if (path == "/query") return decide_query(credentials, query, head);
   if (path == "/ping") return reads ? HttpReply{} : not_allowed(Api::kV1, "GET, HEAD");
   if (path == "/health") return reads ? Decision(HealthRequest{}) : not_allowed(Api::kV2, "GET, HEAD");
   return not_here(path);
@@ -209,7 +297,7 @@ HttpReply health_reply(const Status& health, std::string_view version) {
   HttpReply out;
   out.status = health.ok() ? 200 : 503;
   out.body = "{\"name\":\"tidegate\",\"message\":";
-  influx::append_json_string(out.body, health.ok() ? "ready for writes" : health.error().text());
+  influx::append_json_string(out.body, health.ok() ? "ready for writes" : told_to_client(health.error()));
   out.body += health.ok() ? R"(,"checks":[],"status":"pass","version":)"
                           : R"(,"checks":[],"status":"fail","version":)";
   influx::append_json_string(out.body, version);

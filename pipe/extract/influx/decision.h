@@ -23,6 +23,7 @@ struct RequestHead {
   std::optional<std::string_view> content_encoding;
   std::optional<std::string_view> idempotency_key;
   std::optional<std::string_view> expect;
+  std::optional<std::string_view> content_type;
   std::optional<std::uint64_t> content_length;
 };
 
@@ -39,9 +40,22 @@ struct WriteRequest {
 
 struct HealthRequest {};  // answered by health_reply()
 
-using Decision = std::variant<HttpReply, WriteRequest, HealthRequest>;
+struct QueryRequest {  // its statement is in a form body of at most kLargestForm bytes: form_reply()
+  bool expects_continue = false;
+};
+constexpr std::uint64_t kLargestForm = 64 << 10;
+
+using Decision = std::variant<HttpReply, WriteRequest, HealthRequest, QueryRequest>;
 
 Decision decide(const InfluxHttpOptions& options, const Credentials& credentials, const RequestHead& head);
+
+// What a 1.x client says before it writes: CREATE DATABASE with a name is answered as if it were done, for
+// here a database needs no making. Every other statement is refused.
+HttpReply query_reply(std::string_view statement);
+HttpReply form_reply(std::string_view form_body);
+
+// An error in words for a client: no paths and nothing else of the inside of this machine.
+std::string told_to_client(const Error& error);
 
 // GET /health in the form of 2.x: 200 "pass", or 503 "fail" with why.
 HttpReply health_reply(const Status& health, std::string_view version);

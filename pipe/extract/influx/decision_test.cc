@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::Contains;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::Pair;
 
 InfluxHttpOptions closed_options() {
@@ -80,10 +81,51 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"POST", "", 404, "404 page not found\n"}));
 
 TEST(Decision, NamesWhatIsNotServedHere) {
-  EXPECT_THAT(refused(decide_on(post_to("/query?q=CREATE+DATABASE+x"))).body,
-              HasSubstr("need not be created"));
+  EXPECT_THAT(refused(decide_on(post_to("/query?q=SHOW+DATABASES"))).body, HasSubstr("only takes writes"));
   EXPECT_THAT(refused(decide_on(post_to("/api/v3/write_lp?db=x"))).body, HasSubstr("/api/v2/write"));
   EXPECT_EQ(refused(decide_on(post_to("/api/v2/query"))).status, 404);
+}
+
+TEST(Query, CreateDatabaseIsAnsweredAsIfItWereDone) {
+  for (const char* statement :
+       {"CREATE DATABASE plant", "create database plant_1", " Create  Database \"a b\" ; ",
+        "CREATE DATABASE \"a\\\"b\"", "CREATE DATABASE\n\"\xe5\x8e\x82\""}) {
+    const HttpReply reply = query_reply(statement);
+    EXPECT_EQ(reply.status, 200) << statement;
+    EXPECT_EQ(reply.body, "{\"results\":[{\"statement_id\":0}]}\n");
+  }
+}
+
+TEST(Query, EverythingElseIsRefused) {
+  for (const char* statement :
+       {"", ";", "CREATE DATABASE", "CREATE DATABASE ", "CREATEDATABASE a", "CREATE DATABASE a b",
+        "CREATE DATABASE a; DROP DATABASE a", "CREATE DATABASE 1a", "CREATE DATABASE \"a",
+        "CREATE DATABASE \"\"", "CREATE DATABASE a WITH DURATION 1d", "CREATE DATABASE \"a\" ; SELECT 1",
+        "SELECT * FROM m", "CREATE RETENTION POLICY a ON b", "CREATE DATABASE a-b"})
+    EXPECT_EQ(query_reply(statement).status, 404) << statement;
+}
+
+TEST(Query, MayStandInTheTargetOrInAForm) {
+  for (const char* method : {"GET", "POST"}) {
+    RequestHead head = post_to("/query?db=x&q=CREATE+DATABASE+%22plant%22");
+    head.method = method;
+    EXPECT_EQ(refused(decide_on(head)).status, 200) << method;
+  }
+  RequestHead form = post_to("/query");
+  EXPECT_THAT(refused(decide_on(form)).body, HasSubstr("missing required parameter \\\"q\\\""));
+  form.content_type = "application/x-www-form-urlencoded; charset=utf-8";
+  EXPECT_TRUE(std::holds_alternative<QueryRequest>(decide_on(form)));
+  form.content_length = kLargestForm + 1;
+  EXPECT_EQ(refused(decide_on(form)).status, 413);
+  EXPECT_EQ(form_reply("a=b&q=CREATE%20DATABASE%20plant").status, 200);
+  EXPECT_EQ(form_reply("a=b").status, 400);
+}
+
+TEST(Query, NeedsTheSameLoginAsAWrite) {
+  EXPECT_EQ(refused(decide_on(post_to("/query?q=CREATE+DATABASE+a"), closed_options())).status, 401);
+  EXPECT_EQ(
+      refused(decide_on(post_to("/query?q=CREATE+DATABASE+a&u=agent&p=pa%3Ass"), closed_options())).status,
+      200);
 }
 
 TEST(Decision, SaysWhichMethodsAreAllowed) {
@@ -243,6 +285,16 @@ TEST(Health, SaysWhyItFails) {
   EXPECT_THAT(ill.body, HasSubstr("\"status\":\"fail\""));
 }
 
+TEST(Health, AClientIsToldNoPaths) {
+  for (const ErrorCode code : {ErrorCode::kNoSpace, ErrorCode::kPoisoned, ErrorCode::kBusy, ErrorCode::kIo}) {
+    const std::string detail = code == ErrorCode::kBusy ? "7 bytes wait" : "write /secret/journal/1.tgj";
+    const Error error = make_error(code, detail).at_path("/secret/journal");
+    EXPECT_THAT(told_to_client(error), Not(HasSubstr("/secret"))) << error_name(code);
+    EXPECT_THAT(health_reply(error, "1").body, Not(HasSubstr("/secret"))) << error_name(code);
+  }
+  EXPECT_THAT(told_to_client(make_error(ErrorCode::kBusy, "7 bytes wait")), HasSubstr("7 bytes wait"));
+}
+
 TEST(Reply, NothingThatAClientWroteCanEndAHeader) {
   const HttpReply reply = error_reply(influx::Api::kV1, 400, "bad\r\nSet-Cookie: x\x7f");
   const std::string bytes = render(reply, {.server_version = "1"});
@@ -252,12 +304,15 @@ TEST(Reply, NothingThatAClientWroteCanEndAHeader) {
 
 TEST(Reply, IsWrittenAsRfc9112Says) {
   HttpReply reply{200, "ab", "text/plain", {{"Allow", "GET"}}};
-  EXPECT_EQ(
-      render(reply,
-             {.version = 10, .keep_alive = true, .wall_micros = 784111777000000, .server_version = "v"}),
-      "HTTP/1.0 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-Influxdb-Build: Tidegate\r\n"
-      "X-Influxdb-Version: v\r\nAllow: GET\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n"
-      "Connection: keep-alive\r\n\r\nab");
+  EXPECT_EQ(render(reply, {.version = 10,
+                           .keep_alive = true,
+                           .wall_micros = 784111777000000,
+                           .server_version = "v",
+                           .request_id = "r\n1"}),
+            "HTTP/1.0 200 OK\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nX-Influxdb-Build: Tidegate\r\n"
+            "X-Influxdb-Version: v\r\nRequest-Id: r 1\r\nX-Request-Id: r 1\r\nAllow: GET\r\nContent-Type: "
+            "text/plain\r\nContent-Length: 2\r\n"
+            "Connection: keep-alive\r\n\r\nab");
 }
 
 }  // namespace

@@ -127,6 +127,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   void conclude_job();
 
   void answer(HttpReply reply);
+  std::string request_id() const;
   void on_answered(error_code error);
   void watch_fate(Nanos until);
   void settle(bool delivered);
@@ -144,6 +145,7 @@ class Session final : public HttpSession, public std::enable_shared_from_this<Se
   State state_ = State::kIdle;
   bool keep_alive_ = true;
   bool head_only_ = false;
+  bool is_query_ = false;
   bool peer_closed_ = false;  // it sent FIN or RST while its request was worked on
 
   std::unique_ptr<char[]> piece_;
@@ -166,7 +168,7 @@ void Session::wait_request() {
   request_.reset();
   body_.reset();
   job_.reset();
-  holds_key_ = orphaned_ = peer_closed_ = head_only_ = false;
+  holds_key_ = orphaned_ = peer_closed_ = head_only_ = is_query_ = false;
   if (shared_->stopping) return close();
   if (buffer_.size() > 0) return read_header();
   stream_.expires_after(chrono(shared_->options.idle_timeout));
@@ -215,6 +217,7 @@ void Session::on_header(error_code error) {
   head.content_encoding = header(message, "Content-Encoding");
   head.idempotency_key = header(message, "Idempotency-Key");
   head.expect = header(message, "Expect");
+  head.content_type = header(message, "Content-Type");
   if (const auto length = parser_->content_length()) head.content_length = *length;
   head_only_ = head.method == "HEAD";
 
@@ -222,6 +225,12 @@ void Session::on_header(error_code error) {
   if (std::holds_alternative<HealthRequest>(decision))
     decision = health_reply(shared_->health ? shared_->health() : Status(), shared_->options.version);
   if (auto* reply = std::get_if<HttpReply>(&decision)) return reject(std::move(*reply));
+  if (const auto* query = std::get_if<QueryRequest>(&decision)) {
+    is_query_ = true;
+    WriteRequest form;
+    form.expects_continue = query->expects_continue;
+    return begin_body(std::move(form));
+  }
   begin_body(std::get<WriteRequest>(std::move(decision)));
 }
 
@@ -230,7 +239,8 @@ void Session::begin_body(WriteRequest request) {
   request_ = std::move(request);
   // A plain body takes no more memory than its header announces.
   const auto announced = parser_->content_length();
-  const std::uint64_t sent = std::min<std::uint64_t>(shared_->options.max_body, announced.value_or(~0ULL));
+  const std::uint64_t most = is_query_ ? kLargestForm : shared_->options.max_body;
+  const std::uint64_t sent = std::min(most, announced.value_or(~0ULL));
   body_.emplace(&shared_->budget, BodyReader::Limits{sent, shared_->options.max_decompressed},
                 request_->gzip);
   body_began_ = now();
@@ -318,6 +328,11 @@ void Session::drain_body() {
 void Session::on_body_end() {
   if (state_ == State::kDraining) return answer(std::move(reply_));
   if (const Status status = body_->finish(); !status.ok()) return refuse_body(status);
+  if (is_query_) {
+    HttpReply reply = form_reply(body_->text());
+    body_.reset();
+    return answer(std::move(reply));
+  }
   state_ = State::kWorking;
   stream_.expires_never();
   std::string content =
@@ -457,6 +472,23 @@ void Session::count(int status) {
     ++counts.refused;
 }
 
+// As influxd 1.x: X-Request-Id, else Request-Id, else one that is made here, in the form of a UUID.
+std::string Session::request_id() const {
+  for (const std::string_view name : {"X-Request-Id", "Request-Id"})
+    if (const auto given = parser_ ? header(parser_->get(), name) : std::nullopt; given && !given->empty())
+      return std::string(*given);
+  Id id;
+  for (std::size_t i = 0; i < id.bytes.size(); i += 8) {
+    const std::uint64_t random = shared_->env.random->u64();
+    for (std::size_t j = 0; j < 8; ++j) id.bytes[i + j] = static_cast<std::uint8_t>(random >> (8 * j));
+  }
+  id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0f) | 0x40);
+  id.bytes[8] = static_cast<std::uint8_t>((id.bytes[8] & 0x3f) | 0x80);
+  std::string out = id.hex();
+  for (const std::size_t at : {8, 13, 18, 23}) out.insert(at, 1, '-');
+  return out;
+}
+
 void Session::answer(HttpReply reply) {
   crash_point("source.before-answer");
   state_ = State::kAnswering;
@@ -469,6 +501,8 @@ void Session::answer(HttpReply reply) {
   options.head = head_only_;
   options.wall_micros = shared_->env.clock->wall_micros();
   options.server_version = shared_->options.version;
+  const std::string id = request_id();
+  options.request_id = id;
   out_ = render(reply_, options);
   stream_.expires_after(chrono(shared_->options.body_timeout));
   asio::async_write(stream_, asio::buffer(out_),

@@ -112,6 +112,7 @@ class Client {
     const std::size_t size =
         out.headers.contains("Content-Length") ? std::stoul(out.headers["Content-Length"]) : 0;
     if (to_head) return out;
+    if (out.headers.contains("Transfer-Encoding")) return receive_chunks(std::move(out));
     while (input_.size() < size)
       if (!fill()) return {};
     out.body = input_.substr(0, size);
@@ -135,6 +136,19 @@ class Client {
   }
 
  private:
+  Answer receive_chunks(Answer out) {
+    for (;;) {
+      std::size_t end = std::string::npos;
+      while ((end = input_.find("\r\n")) == std::string::npos)
+        if (!fill()) return {};
+      const std::size_t size = std::stoul(input_.substr(0, end), nullptr, 16);
+      while (input_.size() < end + 2 + size + 2)
+        if (!fill()) return {};
+      out.body += input_.substr(end + 2, size);
+      input_.erase(0, end + 2 + size + 2);
+      if (size == 0) return out;
+    }
+  }
   bool fill() {
     char bytes[4096];
     const ssize_t n = ::recv(fd_, bytes, sizeof bytes, 0);
@@ -171,7 +185,7 @@ class HttpTest : public ::testing::Test {
   }
 
   // Time is real: the source has time limits; files are simulated.
-  Env env() { return {&sim_.files, real_env().clock, &sim_.random}; }
+  Env env() { return {&sim_.files, real_env().clock, real_env().random}; }
 
   void start() {
     state_ = std::make_unique<StreamState>();

@@ -4,6 +4,7 @@
 //
 //   POST /write            1.x: db, rp, precision, u, p
 //   POST /api/v2/write     2.x: bucket, precision; org is not looked at
+//   GET|POST /query        CREATE DATABASE with a name: 200 and nothing else happens; all else is refused
 //   GET|HEAD /ping         204
 //   GET|HEAD /health       200 "pass" or 503 "fail"
 //

@@ -7,9 +7,11 @@
 namespace tidegate::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using ::testing::SizeIs;
 
 using InfluxHttp = HttpTest;
@@ -217,6 +219,34 @@ TEST_F(InfluxHttp, PingAndHealthAnswer) {
   EXPECT_THAT(answer.body, HasSubstr("fail"));
 }
 
+TEST_F(InfluxHttp, CreateDatabaseInAFormIsAnsweredAndTheConnectionGoesOn) {
+  start();
+  Client client(source_->port());
+  const std::string form = "Content-Type: application/x-www-form-urlencoded\r\n";
+  const Answer created = client.call(post("/query", "q=CREATE+DATABASE+%22plant%22", form));
+  EXPECT_EQ(created.status, 200);
+  EXPECT_EQ(created.body, "{\"results\":[{\"statement_id\":0}]}\n");
+  EXPECT_EQ(client.call(post("/query", "q=SELECT+1", form)).status, 404);
+  EXPECT_EQ(client.call(post("/write?db=plant", "m f=1 1")).status, 204);
+  EXPECT_EQ(client.call(post("/query", "q=" + std::string(70'000, 'x'), form)).status, 413);
+  EXPECT_THAT(stored(), SizeIs(1));
+}
+
+TEST_F(InfluxHttp, AnAnswerCarriesTheIdOfItsRequest) {
+  start();
+  Client client(source_->port());
+  const Answer given =
+      client.call(post("/write?db=a", "m f=1 1", "X-Request-Id: mine\r\nRequest-Id: other\r\n"));
+  EXPECT_EQ(given.headers.at("Request-Id"), "mine");
+  EXPECT_EQ(given.headers.at("X-Request-Id"), "mine");
+  EXPECT_EQ(client.call(post("/write?db=a", "m f=1 2", "Request-Id: other\r\n")).headers.at("X-Request-Id"),
+            "other");
+  const std::string made = client.call(post("/write?db=a", "m f=1 3")).headers.at("Request-Id");
+  EXPECT_THAT(made,
+              ::testing::MatchesRegex("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
+  EXPECT_NE(client.call(post("/write?db=a", "m f=1 4")).headers.at("Request-Id"), made);
+}
+
 TEST_F(InfluxHttp, RequestsInFrontOfAFinAreAllAnswered) {
   start();
   Client client(source_->port());
@@ -249,6 +279,7 @@ TEST_F(InfluxHttp, AFullJournalIs503AndNothingIsLost) {
   }
   EXPECT_EQ(answer.status, 503);
   EXPECT_EQ(answer.headers.at("Retry-After"), "30");
+  EXPECT_THAT(answer.body, AllOf(HasSubstr("journal is full"), Not(HasSubstr("/j"))));
   EXPECT_GT(taken, 2U);
   EXPECT_THAT(stored(), SizeIs(taken));
 }

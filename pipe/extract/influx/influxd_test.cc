@@ -121,6 +121,16 @@ TEST_F(RealInfluxd, AnswersWrongRequestsAsThisSourceDoes) {
   expect_same("DELETE /ping HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "X-Content-Type-Options");
 }
 
+TEST_F(RealInfluxd, AnswersCreateDatabaseAndRequestIdsAsThisSourceDoes) {
+  expect_same(post("/query?q=CREATE+DATABASE+%22one+more%22", ""), "Content-Type");
+  expect_same(post("/query", "q=create+database+two", "Content-Type: application/x-www-form-urlencoded\r\n"));
+  expect_same(post("/query", ""));
+  const std::string ids = "X-Request-Id: mine\r\nRequest-Id: other\r\n";
+  expect_same(post("/write?db=db", "m f=1 1", ids), "X-Request-Id");
+  expect_same(post("/write?db=db", "m f=1 1", ids), "Request-Id");
+  expect_same(post("/write?db=db", "m f=1 1", "Request-Id: other\r\n"), "X-Request-Id");
+}
+
 TEST_F(RealInfluxd, AnswersPingAndGzipAsThisSourceDoes) {
   expect_same("GET /ping HTTP/1.1\r\nHost: x\r\n\r\n");
   expect_same(post("/write?db=db", gzip("m f=1 1\n") + gzip("m f=2 2\n"), "Content-Encoding: gzip\r\n"));

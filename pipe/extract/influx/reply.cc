@@ -111,6 +111,9 @@ std::string render(const HttpReply& reply, const RenderOptions& options) {
   add_header(out, "Date", http_date(options.wall_micros));
   add_header(out, "X-Influxdb-Build", "Tidegate");
   add_header(out, "X-Influxdb-Version", options.server_version);
+  const std::string id = header_text(options.request_id);
+  add_header(out, "Request-Id", id);
+  add_header(out, "X-Request-Id", id);
   for (const auto& [name, value] : reply.headers) add_header(out, name, value);
   if (reply.status != 204) {
     add_header(out, "Content-Type", reply.content_type);

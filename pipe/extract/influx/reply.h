@@ -34,6 +34,7 @@ struct RenderOptions {
   bool head = false;             // HEAD: headers only
   std::int64_t wall_micros = 0;  // for Date
   std::string_view server_version;
+  std::string_view request_id;  // the client's own, or one made for it
 };
 // Status line, headers and body.
 std::string render(const HttpReply& reply, const RenderOptions& options);

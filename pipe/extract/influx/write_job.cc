@@ -214,7 +214,7 @@ HttpReply WriteJob::bad_lines_reply() {
 }
 
 HttpReply WriteJob::failure_reply(const Error& error, bool part_is_stored) {
-  std::string why = error.text();
+  std::string why = told_to_client(error);
   if (part_is_stored) {
     why += "; a part of the request may be stored: send it again";
     undelivered();
