@@ -48,6 +48,10 @@ Status ReceiverDaemon::open_journal() {
   if (recovery.torn_bytes > 0)
     log_info("journal",
              std::to_string(recovery.torn_bytes) + " bytes that were never synced are cut from the end");
+  if (!recovery.clean && !recovery.created)
+    log_warning("journal", "the last stop was not clean (a crash, SIGKILL or a power cut): " +
+                               std::to_string(recovery.records_replayed) +
+                               " records were read back and synced again; what was acknowledged is there");
   for (const DamagedRange& range : recovery.damaged)
     log_error("journal", "damaged: LSN " + std::to_string(range.first) + ".." + std::to_string(range.last) +
                              " in " + range.segment + ": " + range.reason + "; a copy is in " +
@@ -155,7 +159,8 @@ void ReceiverDaemon::tick() {
   if (journal_->head() != idle_marked_ && journal_->head() == journal_->durable_lsn())
     if (journal_->mark_idle().ok()) idle_marked_ = journal_->head();
   count_duplicates();
-  if (now - housekept_at_ >= kHousekeeping) keep_house();
+  // While senders are refused, room is looked for at once.
+  if (now - housekept_at_ >= kHousekeeping || !journal_->accepts().ok()) keep_house();
   refresh_report(now);
   sd_notify(0, "WATCHDOG=1");
   if (!stopping_) loop_.call_at(now + kTick, [this] { tick(); });
@@ -166,22 +171,23 @@ void ReceiverDaemon::tick() {
 void ReceiverDaemon::count_duplicates() {
   const std::uint64_t duplicates = listener_->link().counters().duplicate_batches;
   store_->count_duplicates(duplicates - std::exchange(duplicates_told_, duplicates));
-  if (const Status status = store_->maintain(); !status.ok()) log_warning("journal", status.error().text());
+  const Status maintained = store_->maintain();
+  marks_trouble_ = maintained.ok() ? "" : maintained.error().text();
 }
 
 void ReceiverDaemon::keep_house() {
   housekept_at_ = env_.clock->now();
   const auto freed = store_->apply_retention(env_.clock->wall_micros());
-  if (!freed.ok()) return log_warning("journal", "retention: " + freed.error().text());
+  retention_trouble_ = freed.ok() ? "" : "retention: " + freed.error().text();
+  if (!freed.ok()) return;
   if (*freed > 0) log_debug("journal", "released " + std::to_string(*freed) + " bytes that every sink has");
 }
 
 void ReceiverDaemon::on_notice(const RxNotice& notice) {
-  if (!notice.alarm) return log_info("link", notice.text);
-  log_error("link", notice.text);
-  if (!alarms_.empty() && alarms_.back().text == notice.text) return;
-  if (alarms_.size() >= 20) alarms_.erase(alarms_.begin());
-  alarms_.push_back({true, notice.text, env_.clock->wall_micros()});
+  // That the journal is full is said by its own condition, once.
+  const bool full = notice.text.find(error_sentence(ErrorCode::kNoSpace)) != std::string::npos;
+  if (full && !journal_->accepts().ok()) return log_debug("link", notice.text);
+  conditions_.event(notice.alarm, "link", notice.text, env_.clock->now(), env_.clock->wall_micros());
 }
 
 // ---- stop

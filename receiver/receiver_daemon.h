@@ -9,11 +9,15 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <vector>
 
 #include "base/asio_loop.h"
 #include "pipe/control/control_server.h"
 #include "pipe/control/status.h"
+#include "pipe/control/status_conditions.h"
+#include "pipe/control/status_newest.h"
+#include "pipe/control/status_space.h"
 #include "pipe/control/trend.h"
 #include "pipe/engine/journal_positions.h"
 #include "pipe/engine/pipe_thread.h"
@@ -60,7 +64,9 @@ class ReceiverDaemon {
   void fill_senders(StatusReport& report, Nanos now) const;
   void fill_pipes(StatusReport& report);
   void fill_journal(StatusReport& report, Nanos now);
-  void fill_health(StatusReport& report) const;
+  std::vector<Condition> conditions(const StatusReport& report, Nanos now);
+  void add_pipe_conditions(const StatusReport& report, std::vector<Condition>& to) const;
+  void add_sender_conditions(Nanos now, std::vector<Condition>& to);
   void on_notice(const RxNotice& notice);
   void begin_stop();
   ControlReply operate(const ControlCommand& command);
@@ -85,8 +91,12 @@ class ReceiverDaemon {
   Lsn idle_marked_ = 0;
   bool stopping_ = false;
   int exit_code_ = 0;
-  Trend used_{300 * kSecond, 30 * kSecond}, free_{300 * kSecond, 30 * kSecond}, delivered_{10 * kSecond};
-  std::vector<StatusAlarm> alarms_;
+  SpaceWatch space_{"senders keep their data until there is room; look at the pipes below"};
+  Trend delivered_{10 * kSecond};
+  NewestValue newest_;
+  ConditionBook conditions_;
+  std::set<Id> met_;                               // senders whose coming the log has told
+  std::string marks_trouble_, retention_trouble_;  // of the journal's housekeeping
   mutable std::mutex report_mutex_;
   StatusReport report_;
 };

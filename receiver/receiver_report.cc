@@ -1,13 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // What tidegate-receiver shows of itself; renewed every second in the loop's thread.
 #include <algorithm>
+#include <map>
 
+#include "base/log.h"
 #include "pipe/control/ledger_text.h"
 #include "pipe/control/process_figures.h"
 #include "pipe/control/version.h"
 #include "receiver/receiver_daemon.h"
 
 namespace tidegate {
+namespace {
+
+constexpr Nanos kSilent = 60 * kSecond;  // six beats
+
+std::string sender_text(const SenderView& v) {
+  return "sender '" + v.label + "' (journal " + v.journal.hex() + ")";
+}
+
+// It may be on its way back; after a while somebody must look.
+Condition sender_missed(const SenderView& v, Nanos silence) {
+  Condition c;
+  c.key = "sender/" + v.journal.hex();
+  c.area = "link";
+  c.over = sender_text(v) + " is connected again";
+  if (silence < kSilent) {
+    c.health = Health::kOk;
+    c.alarm = false;
+    c.text = sender_text(v) + (v.session == 0
+                                   ? " is known and has not connected yet"
+                                   : " has gone: its connections are closed; it connects again by itself");
+    return c;
+  }
+  c.text = sender_text(v) + " has been silent for " + std::to_string(silence / kSecond) +
+           " s: look at its status page, at the device and at the network";
+  return c;
+}
+
+}  // namespace
 
 void ReceiverDaemon::fill_streams(StatusReport& report) const {
   for (const auto& [journal, id] : state_.far_streams()) {
@@ -67,17 +97,10 @@ void ReceiverDaemon::fill_pipes(StatusReport& report) {
 }
 
 void ReceiverDaemon::fill_journal(StatusReport& report, Nanos now) {
-  const JournalSpace space = journal_->space();
   report.journal_id = journal_->id().hex();
   report.journal_head = journal_->head();
   report.journal_durable = journal_->durable_lsn();
   report.journal_first = journal_->first_lsn();
-  report.journal_used_bytes = space.used;
-  report.journal_quota_bytes = space.quota;
-  report.disk_free_bytes = space.disk.free;
-  report.disk_total_bytes = space.disk.total;
-  used_.sample(now, static_cast<double>(space.used));
-  free_.sample(now, -static_cast<double>(space.disk.free));
   delivered_.sample(now, static_cast<double>(report.journal_durable -
                                              std::min(report.journal_durable, report.waiting_batches)));
   const auto speed = delivered_.per_second();
@@ -86,35 +109,86 @@ void ReceiverDaemon::fill_journal(StatusReport& report, Nanos now) {
   } else if (speed && *speed > 0) {
     report.waiting_s = static_cast<double>(report.waiting_batches) / *speed;
   }
-  report.disk_full_in_s = seconds_until(static_cast<double>(space.disk.free), free_.per_second());
-  if (space.quota != 0 && report.waiting_batches > 0) {
-    const auto quota = seconds_until(static_cast<double>(space.quota - std::min(space.quota, space.used)),
-                                     used_.per_second());
-    if (quota && (!report.disk_full_in_s || *quota < *report.disk_full_in_s)) report.disk_full_in_s = quota;
-  }
-  if (report.journal_durable == 0) return;
-  auto reader = journal_->reader(report.journal_durable);
-  const auto meta = reader.next_meta();
-  if (meta.ok() && *meta && (*meta)->time_min <= (*meta)->time_max)
-    report.newest_outside_age_s =
-        static_cast<double>(env_.clock->wall_micros()) / 1e6 - static_cast<double>((*meta)->time_max) / 1e9;
+  space_.look({journal_->space(), config_.daemon.journal.min_free_bytes, journal_->accepts(),
+               report.waiting_batches > 0},
+              now);
+  space_.fill(report, now);
+  const std::int64_t wall = env_.clock->wall_micros();
+  newest_.advance(*journal_, 1, report.journal_durable, wall);
+  report.newest_outside_age_s = newest_.age_s(wall);
+  report.future_records = newest_.future_records();
 }
 
-void ReceiverDaemon::fill_health(StatusReport& report) const {
-  const auto worse = [&report](Health health, const std::string& message) {
-    if (static_cast<int>(health) <= static_cast<int>(report.health)) return;
-    report.health = health;
-    report.message = message;
-  };
+// ---- what is not as it should be
+
+void ReceiverDaemon::add_pipe_conditions(const StatusReport& report, std::vector<Condition>& to) const {
   for (const StatusPipe& p : report.pipes) {
-    if (p.state == "STOPPED") worse(Health::kFailed, "pipe " + p.name + " is stopped: " + p.message);
-    if (!p.message.empty()) worse(Health::kDegraded, "pipe " + p.name + ": " + p.message);
-    if (!p.warning.empty()) worse(Health::kDegraded, "pipe " + p.name + ": " + p.warning);
+    Condition c;
+    c.area = "pipe";
+    c.log = false;  // the pipe does
+    c.key = "pipe/" + p.name;
+    if (p.state == "STOPPED") {
+      c.health = Health::kFailed;
+      c.text = "pipe " + p.name + " is STOPPED: " + p.message + "; mend it, then `tidegate start --pipe " +
+               p.name + "`";
+      to.push_back(c);
+    } else if (!p.message.empty()) {
+      c.text = "pipe " + p.name + ": " + p.message;
+      to.push_back(c);
+    }
+    if (p.warning.empty()) continue;
+    c.key = "pipe-loss/" + p.name;
+    c.health = Health::kDegraded;
+    c.text = "pipe " + p.name + ": " + p.warning;
+    to.push_back(c);
   }
-  const double silent = 3.0 * static_cast<double>(config_.link.beat) / 1e9;
-  bool heard = false;
-  for (const StatusSender& s : report.senders) heard |= s.lanes > 0 && s.last_heard_s < silent;
-  if (!heard) worse(Health::kDegraded, "no sender is connected");
+}
+
+// A sender that is known, was not replaced and has not ended is missed when it is silent.
+void ReceiverDaemon::add_sender_conditions(Nanos now, std::vector<Condition>& to) {
+  std::map<Id, SenderView> senders;
+  for (SenderView& v : listener_->link().senders()) senders[v.journal] = std::move(v);
+  for (const auto& [journal, id] : state_.far_streams()) {
+    const auto stream = state_.far_stream(journal, id);
+    if (!stream || stream->ended || senders.contains(journal)) continue;
+    SenderView v;  // not heard of since the start
+    v.journal = journal;
+    v.label = state_.far_label(journal);
+    v.last_heard = started_at_;
+    senders[journal] = std::move(v);
+  }
+  bool connected = false;
+  for (const auto& [journal, v] : senders) {
+    if (const auto known = state_.far_journal(journal); known && known->superseded) continue;
+    const Nanos silence = now - v.last_heard;
+    const bool here = v.lanes > 0 && silence < kSilent;
+    connected |= here;
+    if (here && !met_.insert(journal).second) continue;
+    if (here) {
+      log_info("link", sender_text(v) + " is connected: session " + std::to_string(v.session));
+      continue;
+    }
+    to.push_back(sender_missed(v, silence));
+    met_.insert(journal);
+  }
+  if (connected) return;
+  Condition c;
+  c.key = "no-sender";
+  c.area = "link";
+  c.alarm = c.log = false;  // one that is missed has its own
+  c.text = "no sender is connected: does one run with link.remote on a device that forwards to " +
+           config_.listen.text() + ", and does link.allow admit the device?";
+  to.push_back(c);
+}
+
+std::vector<Condition> ReceiverDaemon::conditions(const StatusReport& report, Nanos now) {
+  std::vector<Condition> out;
+  space_.add_conditions(out);
+  add_pipe_conditions(report, out);
+  add_sender_conditions(now, out);
+  for (const std::string& trouble : {marks_trouble_, retention_trouble_})
+    if (!trouble.empty()) out.push_back(housekeeping_trouble(trouble));
+  return out;
 }
 
 void ReceiverDaemon::refresh_report(Nanos now) {
@@ -151,8 +225,8 @@ void ReceiverDaemon::refresh_report(Nanos now) {
   report.cpu_seconds = process.cpu_seconds;
   report.ledger_counts = state_.ledger_counters();
   for (const LedgerEntry& entry : state_.ledger_recent()) report.ledger_recent.push_back(ledger_line(entry));
-  report.alarms = alarms_;
-  fill_health(report);
+  if (!stopping_) conditions_.update(conditions(report, now), now, env_.clock->wall_micros());
+  conditions_.fill(report);
   const std::lock_guard lock(report_mutex_);
   report_ = std::move(report);
 }

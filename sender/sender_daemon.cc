@@ -59,6 +59,10 @@ Status SenderDaemon::open_journal() {
   if (recovery.torn_bytes > 0)
     log_info("journal",
              std::to_string(recovery.torn_bytes) + " bytes that were never synced are cut from the end");
+  if (!recovery.clean && !recovery.created)
+    log_warning("journal", "the last stop was not clean (a crash, SIGKILL or a power cut): " +
+                               std::to_string(recovery.records_replayed) +
+                               " records were read back and synced again; what was acknowledged is there");
   for (const DamagedRange& range : recovery.damaged)
     log_error("journal", "damaged: LSN " + std::to_string(range.first) + ".." + std::to_string(range.last) +
                              " in " + range.segment + ": " + range.reason + "; a copy is in " +
@@ -121,8 +125,9 @@ AirGapConnectorOptions SenderDaemon::connector_options() const {
 
 Status SenderDaemon::start_sources() {
   for (const auto& source : config_.http_sources) {
-    TG_TRY(auto server,
-           InfluxHttpSource::start(env_, source.options, ingest_.get(), {}, state_.request_marks()));
+    TG_TRY(auto server, InfluxHttpSource::start(
+                            env_, source.options, ingest_.get(), [this] { return journal_->accepts(); },
+                            state_.request_marks()));
     log_info("source", source.name + " listens on " + source.options.listen.host + ":" +
                            std::to_string(server->port()));
     sources_.push_back({source.name, std::move(server)});
@@ -151,13 +156,15 @@ int SenderDaemon::run() {
 
 void SenderDaemon::tick() {
   const Nanos now = env_.clock->now();
-  if (const Status status = store_->maintain(); !status.ok()) log_warning("journal", status.error().text());
+  const Status maintained = store_->maintain();
+  marks_trouble_ = maintained.ok() ? "" : maintained.error().text();
   if (journal_->head() !=
       idle_marked_) {  // nothing new since the last second: leave a mark of what is durable
     if (journal_->head() == journal_->durable_lsn())
       if (journal_->mark_idle().ok()) idle_marked_ = journal_->head();
   }
-  if (now - housekept_at_ >= kHousekeeping) keep_house(now);
+  // While sources are refused, room is looked for at once.
+  if (now - housekept_at_ >= kHousekeeping || !journal_->accepts().ok()) keep_house(now);
   refresh_report(now);
   sd_notify(0, "WATCHDOG=1");
   if (!stopping_) loop_.call_at(now + kTick, [this] { tick(); });
@@ -168,17 +175,15 @@ void SenderDaemon::keep_house(Nanos now) {
   const JournalSpace space = journal_->space();
   if (space.quota != 0 && space.used > space.quota / 2) connector_->request_confirm();
   const auto freed = store_->apply_retention(env_.clock->wall_micros());
-  if (!freed.ok()) return log_warning("journal", "retention: " + freed.error().text());
+  retention_trouble_ = freed.ok() ? "" : "retention: " + freed.error().text();
+  if (!freed.ok()) return;
   if (*freed > 0)
     log_debug("journal", "released " + std::to_string(*freed) + " bytes that are confirmed outside");
 }
 
 void SenderDaemon::on_notice(const TxNotice& notice) {
-  if (!notice.alarm) return log_info("link", notice.text);
-  log_error("link", notice.text);
-  if (!alarms_.empty() && alarms_.back().text == notice.text) return;
-  if (alarms_.size() >= 20) alarms_.erase(alarms_.begin());
-  alarms_.push_back({true, notice.text, env_.clock->wall_micros()});
+  if (holds_now(notice.text)) return log_debug("link", notice.text);
+  conditions_.event(notice.alarm, "link", notice.text, env_.clock->now(), env_.clock->wall_micros());
 }
 
 // ---- stop

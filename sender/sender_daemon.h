@@ -14,6 +14,9 @@
 #include "base/asio_loop.h"
 #include "pipe/control/control_server.h"
 #include "pipe/control/status.h"
+#include "pipe/control/status_conditions.h"
+#include "pipe/control/status_newest.h"
+#include "pipe/control/status_space.h"
 #include "pipe/control/trend.h"
 #include "pipe/engine/scrub.h"
 #include "pipe/stream/near_store.h"
@@ -55,8 +58,10 @@ class SenderDaemon {
   void fill_streams(StatusReport& report, Nanos now);
   void fill_journal(StatusReport& report, Nanos now);
   static void fill_source(StatusReport& report, const HttpSource& source);
-  void fill_health(StatusReport& report) const;
-  std::optional<std::int64_t> newest_event_at(Seq seq);
+  void look_at_newest(const NearStream& stream, Seq soft);
+  std::vector<Condition> conditions(const StatusReport& report);
+  std::optional<Condition> link_condition();
+  bool holds_now(const std::string& text) const;
   std::string beat_json();
   void on_notice(const TxNotice& notice);
   void begin_stop();
@@ -80,8 +85,12 @@ class SenderDaemon {
   Lsn idle_marked_ = 0;
   bool stopping_ = false;
   int exit_code_ = 0;
-  Trend used_{300 * kSecond, 30 * kSecond}, free_{300 * kSecond, 30 * kSecond}, sent_{10 * kSecond};
-  std::vector<StatusAlarm> alarms_;  // of the link, newest last, bounded
+  SpaceWatch space_{"sources answer 503 until there is room and lose nothing; look at the link below"};
+  Trend sent_{10 * kSecond};
+  NewestValue newest_;
+  ConditionBook conditions_;
+  std::string link_trouble_;  // what closed the link last; empty: it runs, or has not been up yet
+  std::string marks_trouble_, retention_trouble_;  // of the journal's housekeeping
   mutable std::mutex report_mutex_;
   StatusReport report_;
 };

@@ -4,21 +4,12 @@
 
 #include "pipe/control/ledger_text.h"
 #include "pipe/control/process_figures.h"
+#include "pipe/control/status_render.h"
 #include "pipe/control/version.h"
 #include "pipe/engine/json_text.h"
 #include "sender/sender_daemon.h"
 
 namespace tidegate {
-
-// Newest event time of the record that holds the batch; one read of its envelope.
-std::optional<std::int64_t> SenderDaemon::newest_event_at(Seq seq) {
-  const auto info = store_->info(stream_);
-  if (!info || seq == 0) return std::nullopt;
-  auto reader = journal_->reader(info->first_lsn + seq - 1);
-  const auto meta = reader.next_meta();
-  if (!meta.ok() || !*meta || (*meta)->time_min > (*meta)->time_max) return std::nullopt;
-  return (*meta)->time_max;
-}
 
 void SenderDaemon::fill_link(StatusReport& report) const {
   const SenderLink& link = connector_->link();
@@ -39,6 +30,7 @@ void SenderDaemon::fill_link(StatusReport& report) const {
                   {"parts", n.parts},
                   {"answers_ok", n.answers_ok},
                   {"answers_fail", n.answers_fail},
+                  {"answers_fail_expected", n.answers_fail_expected},
                   {"questions", n.questions},
                   {"reverse_bits_disclosed", n.bits_disclosed},
                   {"forks", n.forks},
@@ -69,10 +61,18 @@ void SenderDaemon::fill_streams(StatusReport& report, Nanos now) {
     } else if (speed && *speed > 0) {
       report.waiting_s = static_cast<double>(report.waiting_batches) / *speed;
     }
-    if (const auto newest = newest_event_at(s.soft))
-      report.newest_outside_age_s =
-          static_cast<double>(env_.clock->wall_micros()) / 1e6 - static_cast<double>(*newest) / 1e9;
+    if (const auto stream = store_->info(stream_)) look_at_newest(*stream, s.soft);
   }
+  report.newest_outside_age_s = newest_.age_s(env_.clock->wall_micros());
+  report.future_records = newest_.future_records();
+}
+
+// What is trimmed was confirmed: what is known of its times counts, too.
+void SenderDaemon::look_at_newest(const NearStream& stream, Seq soft) {
+  const std::int64_t wall = env_.clock->wall_micros();
+  for (const TrimSpan& span : state_.trim_spans())
+    if (span.time_min <= span.time_max) newest_.know(span.time_max, wall);
+  newest_.advance(*journal_, stream.first_lsn, soft == 0 ? 0 : stream.lsn_of(soft), wall);
 }
 
 void SenderDaemon::fill_journal(StatusReport& report, Nanos now) {
@@ -81,41 +81,77 @@ void SenderDaemon::fill_journal(StatusReport& report, Nanos now) {
   report.journal_head = journal_->head();
   report.journal_durable = journal_->durable_lsn();
   report.journal_first = journal_->first_lsn();
-  report.journal_used_bytes = space.used;
-  report.journal_quota_bytes = space.quota;
-  report.disk_free_bytes = space.disk.free;
-  report.disk_total_bytes = space.disk.total;
   const Lsn retained = report.journal_head + 1 - std::min(report.journal_first, report.journal_head + 1);
   if (retained > 0)
     report.waiting_bytes = space.used / retained * std::min<Lsn>(report.waiting_batches, retained);
-  used_.sample(now, static_cast<double>(space.used));
-  free_.sample(now, -static_cast<double>(space.disk.free));
-  report.disk_full_in_s = seconds_until(static_cast<double>(space.disk.free), free_.per_second());
-  if (space.quota == 0) return;
-  const auto quota =
-      seconds_until(static_cast<double>(space.quota - std::min(space.quota, space.used)), used_.per_second());
-  // A journal that is full of confirmed data is not filling up: the oldest goes when room is needed.
-  if (quota && report.waiting_batches > 0 && (!report.disk_full_in_s || *quota < *report.disk_full_in_s))
-    report.disk_full_in_s = quota;
+  space_.look({space, config_.daemon.journal.min_free_bytes, journal_->accepts(), report.waiting_batches > 0},
+              now);
+  space_.fill(report, now);
 }
 
-void SenderDaemon::fill_health(StatusReport& report) const {
-  const auto worse = [&report](Health health, const std::string& message) {
-    if (static_cast<int>(health) <= static_cast<int>(report.health)) return;
-    report.health = health;
-    report.message = message;
+// ---- what is not as it should be
+
+// Does the status say this as long as it is so? Then its condition logs it, once.
+bool SenderDaemon::holds_now(const std::string& text) const {
+  const SenderLink& link = connector_->link();
+  const auto in_text = [&text](const std::string& message) {
+    return !message.empty() && text.find(message) != std::string::npos;
   };
-  const LinkState state = connector_->link().state();
-  if (state == LinkState::kFenced) worse(Health::kFailed, connector_->link().message());
-  for (const StatusStream& s : report.streams)
-    if (s.state.starts_with("STOPPED")) worse(Health::kFailed, s.message);
-  if (state != LinkState::kRun)
-    worse(Health::kDegraded, "the link is not up: " + connector_->link().message());
-  if (report.journal_quota_bytes == 0) return;
-  const std::uint64_t percent = report.journal_used_bytes * 100 / report.journal_quota_bytes;
-  if (percent >= 90 && report.waiting_batches > 0)
-    worse(Health::kDegraded, "the journal is " + std::to_string(percent) + " % full and " +
-                                 std::to_string(report.waiting_batches) + " batches wait for the link");
+  const bool down = link.state() == LinkState::kDoubt || link.state() == LinkState::kFenced;
+  if (down && in_text(link.message())) return true;
+  const auto streams = link.streams();
+  return std::ranges::any_of(streams, [&](const SenderStreamView& s) { return in_text(s.message); });
+}
+
+std::optional<Condition> SenderDaemon::link_condition() {
+  const SenderLink& link = connector_->link();
+  if (link.state() == LinkState::kRun) {
+    link_trouble_.clear();
+    return std::nullopt;
+  }
+  const bool fenced = link.state() == LinkState::kFenced;
+  if (fenced || link.state() == LinkState::kDoubt) link_trouble_ = link.message();
+  const std::string where = config_.remote.text();
+  Condition c;
+  c.area = "link";
+  c.key = link_trouble_.empty() ? "link-start" : "link";
+  c.over = "the link to " + where + " is up";
+  c.alarm = !link_trouble_.empty();
+  if (fenced) {
+    c.health = Health::kFailed;
+    c.text = link_trouble_;
+  } else if (link.needs_person()) {
+    c.health = Health::kFailed;
+    c.text = "the link to " + where + " cannot be used: " + link_trouble_ +
+             "; this does not go away by itself (it is tried again all the same)";
+  } else if (link_trouble_.empty()) {
+    c.text = "the link to " + where + " is not up yet: " + link.message();
+  } else {
+    c.text = "the link to " + where + " is not up: " + link_trouble_ +
+             "; it is tried again by itself, data waits in the journal; does the receiver run, and does the "
+             "device forward this address to it?";
+  }
+  return c;
+}
+
+std::vector<Condition> SenderDaemon::conditions(const StatusReport& report) {
+  std::vector<Condition> out;
+  space_.add_conditions(out);
+  if (auto link = link_condition()) out.push_back(*std::move(link));
+  for (const StatusStream& s : report.streams) {
+    const bool stopped = s.state.starts_with("STOPPED");
+    if (!stopped && s.message.empty()) continue;
+    Condition c;
+    c.key = "stream/" + std::to_string(s.stream);
+    c.area = "link";
+    c.health = stopped ? Health::kFailed : Health::kDegraded;
+    c.text = "stream " + std::to_string(s.stream) + (stopped ? " is " + s.state + ": " : ": ") + s.message;
+    c.over = "stream " + std::to_string(s.stream) + " goes on";
+    out.push_back(std::move(c));
+  }
+  for (const std::string& trouble : {marks_trouble_, retention_trouble_})
+    if (!trouble.empty()) out.push_back(housekeeping_trouble(trouble));
+  return out;
 }
 
 void SenderDaemon::fill_source(StatusReport& report, const HttpSource& source) {
@@ -157,8 +193,8 @@ void SenderDaemon::refresh_report(Nanos now) {
   for (const HttpSource& source : sources_) fill_source(report, source);
   report.ledger_counts = state_.ledger_counters();
   for (const LedgerEntry& entry : state_.ledger_recent()) report.ledger_recent.push_back(ledger_line(entry));
-  report.alarms = alarms_;
-  fill_health(report);
+  if (!stopping_) conditions_.update(conditions(report), now, env_.clock->wall_micros());
+  conditions_.fill(report);
   const std::lock_guard lock(report_mutex_);
   report_ = std::move(report);
 }
@@ -175,6 +211,8 @@ std::string SenderDaemon::beat_json() {
   JsonObject json(out);
   json.text("instance", r.instance);
   json.text("version", r.version);
+  json.text("health", health_name(r.health));
+  json.text("message", r.message.substr(0, 500));
   json.raw("uptime_s", number(r.uptime_s));
   json.number("head", r.journal_head);
   json.number("waiting_batches", r.waiting_batches);
@@ -188,8 +226,8 @@ std::string SenderDaemon::beat_json() {
     JsonObject stream(streams);
     stream.number("stream", s.stream);
     stream.text("state", s.state);
-    stream.number("head", s.head);
-    stream.number("soft", s.soft);
+    stream.number("head", s.head.value_or(0));
+    stream.number("soft", s.soft.value_or(0));
     stream.number("confirmed", s.confirmed);
     stream.end();
   }

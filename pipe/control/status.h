@@ -18,9 +18,11 @@ namespace tidegate {
 enum class Health : std::uint8_t { kOk, kDegraded, kFailed };
 
 struct StatusAlarm {
+  std::string key;  // kind and what it is of; stays the same while the text changes
   bool critical = false;
   std::string text;  // what, where, what to do
   std::int64_t since_micros = 0;
+  std::optional<std::int64_t> ended_micros;  // nothing: its state holds now
 };
 
 struct StatusStream {
@@ -28,7 +30,8 @@ struct StatusStream {
   std::uint16_t stream = 0;
   std::string label, state, message;
   std::uint32_t generation = 0;
-  std::uint64_t head = 0, soft = 0, confirmed = 0, trimmed = 0;  // sender; receiver: confirmed = position
+  std::uint64_t confirmed = 0;                       // receiver: the position
+  std::optional<std::uint64_t> head, soft, trimmed;  // sender
 };
 
 struct StatusLink {
@@ -61,11 +64,13 @@ struct StatusReport {
   std::string message;  // one sentence when not ok
   double uptime_s = 0;
   // the three questions
-  std::optional<double>
-      newest_outside_age_s;  // sender: newest event that is confirmed outside; receiver: newest stored
+  // Of the largest event time: sender: that was answered ok outside; receiver: that is stored.
+  std::optional<double> newest_outside_age_s;
+  std::uint64_t future_records = 0;  // left out of it: event times more than a day ahead of our clock
   std::uint64_t waiting_batches = 0, waiting_bytes = 0;
   std::optional<double> waiting_s;       // at the present speed
-  std::optional<double> disk_full_in_s;  // at the present speed; nothing: not filling
+  std::optional<double> disk_full_in_s;  // at the present speed; nothing: not filling; 0: full
+  std::optional<double> full_for_s;      // nothing is taken in since then; nothing: it is not full
   // the journal
   std::string journal_id;
   std::uint64_t journal_head = 0, journal_durable = 0, journal_first = 0, journal_used_bytes = 0,
@@ -79,7 +84,8 @@ struct StatusReport {
   std::map<std::string, std::uint64_t> counters;       // sources, ingest: snake_case, monotonic
   std::map<std::string, std::uint64_t> ledger_counts;  // by kind
   std::vector<std::string> ledger_recent;              // newest last, one line each
-  std::vector<StatusAlarm> alarms;
+  std::vector<StatusAlarm> alarms;                     // whose state holds now, the worst first
+  std::vector<StatusAlarm> ended_alarms;               // the last ones, newest last
 };
 
 }  // namespace tidegate

@@ -19,6 +19,10 @@ std::string json_number(const std::optional<double>& value) {
   return value ? json_number(*value) : "null";
 }
 
+std::string json_number(const std::optional<std::uint64_t>& value) {
+  return value ? std::to_string(*value) : "null";
+}
+
 // [ f(item), ... ] where f writes one object.
 template <class Items, class F>
 std::string array(const Items& items, F f) {
@@ -94,10 +98,10 @@ void stream_json(std::string& out, const StatusStream& s) {
   o.text("state", s.state);
   o.text("message", s.message);
   o.number("generation", s.generation);
-  o.number("head", s.head);
-  o.number("soft", s.soft);
+  o.raw("head", json_number(s.head));
+  o.raw("soft", json_number(s.soft));
   o.number("confirmed", s.confirmed);
-  o.number("trimmed", s.trimmed);
+  o.raw("trimmed", json_number(s.trimmed));
   o.end();
 }
 
@@ -136,9 +140,11 @@ void pipe_json(std::string& out, const StatusPipe& p) {
 
 void alarm_json(std::string& out, const StatusAlarm& a) {
   JsonObject o(out);
+  o.text("key", a.key);
   o.raw("critical", a.critical ? "true" : "false");
   o.text("text", a.text);
   o.signed_number("since_micros", a.since_micros);
+  if (a.ended_micros) o.signed_number("ended_micros", *a.ended_micros);
   o.end();
 }
 
@@ -167,10 +173,12 @@ std::string status_json(const StatusReport& r) {
   o.text("message", r.message);
   o.raw("uptime_s", json_number(r.uptime_s));
   o.raw("newest_outside_age_s", json_number(r.newest_outside_age_s));
+  o.number("future_records", r.future_records);
   o.number("waiting_batches", r.waiting_batches);
   o.number("waiting_bytes", r.waiting_bytes);
   o.raw("waiting_s", json_number(r.waiting_s));
   o.raw("disk_full_in_s", json_number(r.disk_full_in_s));
+  o.raw("full_for_s", json_number(r.full_for_s));
   journal_members(o, r);
   o.raw("link", link_json(r.link));
   o.raw("streams", array(r.streams, stream_json));
@@ -182,6 +190,7 @@ std::string status_json(const StatusReport& r) {
           append_json_string(to, line);
         }));
   o.raw("alarms", array(r.alarms, alarm_json));
+  o.raw("ended_alarms", array(r.ended_alarms, alarm_json));
   o.end();
   return out + "\n";
 }

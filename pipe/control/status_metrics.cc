@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prometheus text format 0.0.4: https://prometheus.io/docs/instrumenting/exposition_formats/
+#include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstdio>
@@ -106,6 +107,8 @@ void questions(Page& page, const StatusReport& r) {
   page.gauge("newest_outside_age_seconds",
              "Age of the newest value that is outside (sender) or stored here (receiver); absent: none yet.",
              r.newest_outside_age_s);
+  page.gauge("future_records", "Records with times more than a day ahead, left out of that age.",
+             r.future_records);
   page.gauge("waiting_batches", "Batches not yet outside (sender) or not yet delivered (receiver).",
              r.waiting_batches);
   page.gauge("waiting_bytes", "Bytes not yet outside (sender) or not yet delivered (receiver).",
@@ -113,7 +116,7 @@ void questions(Page& page, const StatusReport& r) {
   page.gauge("waiting_seconds", "Time until nothing waits at the present speed; absent: nothing moves.",
              r.waiting_s);
   page.gauge("disk_full_in_seconds",
-             "Time until journal or disk are full at the present speed; absent: not filling.",
+             "Time until journal or disk are full at the present speed; 0: full; absent: not filling.",
              r.disk_full_in_s);
 }
 
@@ -154,11 +157,15 @@ void streams(Page& page, const std::vector<StatusStream>& list) {
     page.each(name, "gauge", help, list, labels, member(field));
   };
   gauge("stream_generation", "Generation of the stream: how often it was forked.", &StatusStream::generation);
-  gauge("stream_head_sequence", "Newest batch of the stream (sender).", &StatusStream::head);
-  gauge("stream_soft_sequence", "Last batch answered ok (sender).", &StatusStream::soft);
+  const auto of_sender = [&](std::string_view name, std::string_view help, auto field) {
+    if (std::ranges::any_of(list, [field](const StatusStream& s) { return (s.*field).has_value(); }))
+      page.each(name, "gauge", help, list, labels, [field](const StatusStream& s) { return s.*field; });
+  };
+  of_sender("stream_head_sequence", "Newest batch of the stream.", &StatusStream::head);
+  of_sender("stream_soft_sequence", "Last batch answered ok.", &StatusStream::soft);
   gauge("stream_confirmed_sequence", "Last batch that is in the far journal; at the receiver: stored here.",
         &StatusStream::confirmed);
-  gauge("stream_trimmed_sequence", "Last batch that is no longer kept (sender).", &StatusStream::trimmed);
+  of_sender("stream_trimmed_sequence", "Last batch that is no longer kept.", &StatusStream::trimmed);
 }
 
 void senders(Page& page, const std::vector<StatusSender>& list) {
@@ -211,7 +218,7 @@ void findings(Page& page, const StatusReport& r) {
   for (const auto& [kind, count] : r.ledger_counts) page.sample({{"kind", kind}}, count);
   std::uint64_t critical = 0;
   for (const StatusAlarm& alarm : r.alarms) critical += alarm.critical ? 1 : 0;
-  page.family("alarms", "gauge", "Alarms shown on the status page.");
+  page.family("alarms", "gauge", "Alarms whose state holds now.");
   page.sample({{"severity", "critical"}}, critical);
   page.sample({{"severity", "warning"}}, std::uint64_t{r.alarms.size()} - critical);
 }

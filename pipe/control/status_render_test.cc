@@ -68,7 +68,11 @@ StatusReport sender_report() {
   r.counters = {{"ingest_rows", 5000}, {"ingest_pending_bytes", 2048}, {"source_a b_requests", 7}};
   r.ledger_counts = {{"gap", 2}};
   r.ledger_recent = {"2026-05-01T08:00:00Z gap stream 1: batches 6..10: declared to the receiver"};
-  r.alarms = {{true, "the device answers by itself: look at its settings", 1'777'622'400'000'000}};
+  r.future_records = 1;
+  r.alarms = {
+      {"link", true, "the device answers by itself: look at its settings", 1'777'622'400'000'000, {}}};
+  r.ended_alarms = {
+      {"journal-full", true, "full, nothing more is taken in", 1'777'618'800'000'000, 1'777'620'000'000'000}};
   return r;
 }
 

@@ -128,11 +128,15 @@ void counts(TextPage& page, const std::map<std::string, std::uint64_t>& values) 
 // ---- the three questions
 
 std::string newest(const StatusReport& r) {
-  if (!r.newest_outside_age_s) return "nothing yet";
-  if (*r.newest_outside_age_s < -1)
-    return show_seconds(-*r.newest_outside_age_s) +
-           " in the future: the clock of its source is ahead of ours";
-  return show_seconds(std::max(0.0, *r.newest_outside_age_s)) + " old";
+  std::string out = "nothing yet";
+  if (r.newest_outside_age_s && *r.newest_outside_age_s < -1) {
+    out = show_seconds(-*r.newest_outside_age_s) + " in the future: the clock of its source is ahead of ours";
+  } else if (r.newest_outside_age_s) {
+    out = show_seconds(std::max(0.0, *r.newest_outside_age_s)) + " old";
+  }
+  if (r.future_records > 0)
+    out += "; " + plural(r.future_records, "record") + " with times more than a day ahead left out";
+  return out;
 }
 
 std::string waiting(const StatusReport& r) {
@@ -142,8 +146,9 @@ std::string waiting(const StatusReport& r) {
 }
 
 std::string room(const StatusReport& r) {
-  std::string out =
-      r.disk_full_in_s ? "in " + show_seconds(*r.disk_full_in_s) + " at the present speed" : "not filling";
+  std::string out = r.full_for_s       ? "FULL for " + show_seconds(*r.full_for_s) + ": nothing is taken in"
+                    : r.disk_full_in_s ? "in " + show_seconds(*r.disk_full_in_s) + " at the present speed"
+                                       : "not filling";
   out += "; journal " + show_bytes(r.journal_used_bytes);
   if (r.journal_quota_bytes != 0) out += " of " + show_bytes(r.journal_quota_bytes);
   return out + ", disk " + show_bytes(r.disk_free_bytes) + " free of " + show_bytes(r.disk_total_bytes);
@@ -182,8 +187,9 @@ void streams_section(TextPage& page, const StatusReport& r) {
     if (!s.label.empty()) text += " '" + clean(s.label) + "'";
     text += ": " + clean(s.state);
     if (s.sender.empty()) {
-      text += ", head " + std::to_string(s.head) + ", answered " + std::to_string(s.soft) + ", confirmed " +
-              std::to_string(s.confirmed) + ", released " + std::to_string(s.trimmed);
+      text += ", head " + std::to_string(s.head.value_or(0)) + ", answered " +
+              std::to_string(s.soft.value_or(0)) + ", confirmed " + std::to_string(s.confirmed) +
+              ", released " + std::to_string(s.trimmed.value_or(0));
     } else {
       text += " to " + std::to_string(s.confirmed);
     }
@@ -284,11 +290,16 @@ void ledger_section(TextPage& page, const StatusReport& r) {
 
 void alarms_section(TextPage& page, const StatusReport& r) {
   page.section("alarms");
-  if (r.alarms.empty()) return page.line("none");
-  const std::size_t n = r.alarms.size();
-  for (std::size_t i = n - std::min(n, kLinesOfLists); i < n; ++i)
-    page.line(show_time(r.alarms[i].since_micros) + (r.alarms[i].critical ? " CRITICAL " : " ") +
+  if (r.alarms.empty()) page.line("none");
+  for (std::size_t i = 0; i < std::min(r.alarms.size(), kLinesOfLists); ++i)
+    page.line("since " + show_time(r.alarms[i].since_micros) + (r.alarms[i].critical ? " CRITICAL " : " ") +
               clean(r.alarms[i].text));
+  if (r.alarms.size() > kLinesOfLists)
+    page.line("and " + std::to_string(r.alarms.size() - kLinesOfLists) + " more: `tidegate status --json`");
+  const std::size_t n = r.ended_alarms.size();
+  for (std::size_t i = n - std::min(n, kLinesOfLists); i < n; ++i)
+    page.line("over since " + show_time(r.ended_alarms[i].ended_micros.value_or(0)) + ": " +
+              clean(r.ended_alarms[i].text));
 }
 
 }  // namespace
