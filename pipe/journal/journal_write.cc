@@ -134,6 +134,7 @@ Status Journal::Impl::accepts() const {
   TG_CHECK(usable());
   const std::uint64_t size = refusal ? refusal->size : 1;
   TG_CHECK(check_quota(size));
+  if (must_stay_free() == 0 && !refusal) return {};
   TG_TRY(const SpaceInfo space, env.files->space(options.directory));
   TG_CHECK(check_disk(size, space));
   // The disk itself said no, though its figures did not.
