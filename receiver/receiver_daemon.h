@@ -65,7 +65,6 @@ class ReceiverDaemon {
   void fill_pipes(StatusReport& report);
   void fill_journal(StatusReport& report, Nanos now);
   std::vector<Condition> conditions(const StatusReport& report, Nanos now);
-  void add_pipe_conditions(const StatusReport& report, std::vector<Condition>& to) const;
   void add_sender_conditions(Nanos now, std::vector<Condition>& to);
   void on_notice(const RxNotice& notice);
   void begin_stop();

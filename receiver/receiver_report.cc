@@ -121,36 +121,17 @@ void ReceiverDaemon::fill_journal(StatusReport& report, Nanos now) {
 
 // ---- what is not as it should be
 
-void ReceiverDaemon::add_pipe_conditions(const StatusReport& report, std::vector<Condition>& to) const {
-  for (const StatusPipe& p : report.pipes) {
-    Condition c;
-    c.area = "pipe";
-    c.log = false;  // the pipe does
-    c.key = "pipe/" + p.name;
-    if (p.state == "STOPPED") {
-      c.health = Health::kFailed;
-      c.text = "pipe " + p.name + " is STOPPED: " + p.message + "; mend it, then `tidegate start --pipe " +
-               p.name + "`";
-      to.push_back(c);
-    } else if (!p.message.empty()) {
-      c.text = "pipe " + p.name + ": " + p.message;
-      to.push_back(c);
-    }
-    if (p.warning.empty()) continue;
-    c.key = "pipe-loss/" + p.name;
-    c.health = Health::kDegraded;
-    c.text = "pipe " + p.name + ": " + p.warning;
-    to.push_back(c);
-  }
-}
-
 // A sender that is known, was not replaced and has not ended is missed when it is silent.
 void ReceiverDaemon::add_sender_conditions(Nanos now, std::vector<Condition>& to) {
   std::map<Id, SenderView> senders;
   for (SenderView& v : listener_->link().senders()) senders[v.journal] = std::move(v);
+  std::map<Id, bool> over;  // all its streams have ended
   for (const auto& [journal, id] : state_.far_streams()) {
     const auto stream = state_.far_stream(journal, id);
-    if (!stream || stream->ended || senders.contains(journal)) continue;
+    const bool ended = !stream || stream->ended;
+    const auto known = over.try_emplace(journal, true).first;
+    known->second = known->second && ended;
+    if (ended || senders.contains(journal)) continue;
     SenderView v;  // not heard of since the start
     v.journal = journal;
     v.label = state_.far_label(journal);
@@ -163,6 +144,7 @@ void ReceiverDaemon::add_sender_conditions(Nanos now, std::vector<Condition>& to
     const Nanos silence = now - v.last_heard;
     const bool here = v.lanes > 0 && silence < kSilent;
     connected |= here;
+    if (const auto it = over.find(journal); !here && it != over.end() && it->second) continue;
     if (here && !met_.insert(journal).second) continue;
     if (here) {
       log_info("link", sender_text(v) + " is connected: session " + std::to_string(v.session));

@@ -138,17 +138,7 @@ std::vector<Condition> SenderDaemon::conditions(const StatusReport& report) {
   std::vector<Condition> out;
   space_.add_conditions(out);
   if (auto link = link_condition()) out.push_back(*std::move(link));
-  for (const StatusStream& s : report.streams) {
-    const bool stopped = s.state.starts_with("STOPPED");
-    if (!stopped && s.message.empty()) continue;
-    Condition c;
-    c.key = "stream/" + std::to_string(s.stream);
-    c.area = "link";
-    c.health = stopped ? Health::kFailed : Health::kDegraded;
-    c.text = "stream " + std::to_string(s.stream) + (stopped ? " is " + s.state + ": " : ": ") + s.message;
-    c.over = "stream " + std::to_string(s.stream) + " goes on";
-    out.push_back(std::move(c));
-  }
+  add_stream_conditions(report, out);
   for (const std::string& trouble : {marks_trouble_, retention_trouble_})
     if (!trouble.empty()) out.push_back(housekeeping_trouble(trouble));
   return out;

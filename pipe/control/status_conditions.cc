@@ -56,6 +56,43 @@ Condition housekeeping_trouble(const std::string& text) {
   return c;
 }
 
+void add_stream_conditions(const StatusReport& report, std::vector<Condition>& to) {
+  for (const StatusStream& s : report.streams) {
+    const bool stopped = s.state.starts_with("STOPPED");
+    if (!stopped && s.message.empty()) continue;
+    Condition c;
+    c.key = "stream/" + std::to_string(s.stream);
+    c.area = "link";
+    c.health = stopped ? Health::kFailed : Health::kDegraded;
+    c.text = "stream " + std::to_string(s.stream) + (stopped ? " is " + s.state + ": " : ": ") + s.message;
+    c.over = "stream " + std::to_string(s.stream) + " goes on";
+    to.push_back(std::move(c));
+  }
+}
+
+void add_pipe_conditions(const StatusReport& report, std::vector<Condition>& to) {
+  for (const StatusPipe& p : report.pipes) {
+    Condition c;
+    c.area = "pipe";
+    c.log = false;  // the pipe does
+    c.key = "pipe/" + p.name;
+    if (p.state == "STOPPED") {
+      c.health = Health::kFailed;
+      c.text = "pipe " + p.name + " is STOPPED: " + p.message + "; mend it, then `tidegate start --pipe " +
+               p.name + "`";
+      to.push_back(c);
+    } else if (!p.message.empty()) {
+      c.text = "pipe " + p.name + ": " + p.message;
+      to.push_back(c);
+    }
+    if (p.warning.empty()) continue;
+    c.key = "pipe-loss/" + p.name;
+    c.health = Health::kDegraded;
+    c.text = "pipe " + p.name + ": " + p.warning;
+    to.push_back(c);
+  }
+}
+
 void ConditionBook::update(const std::vector<Condition>& holding, Nanos now, std::int64_t wall_micros) {
   std::set<std::string> held;
   order_.clear();

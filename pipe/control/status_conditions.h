@@ -34,6 +34,10 @@ struct Condition {
 // The journal's own upkeep failed, and is tried again.
 Condition housekeeping_trouble(const std::string& text);
 
+// Streams that wait with a message or are STOPPED; pipes that try again, are STOPPED or have lost something.
+void add_stream_conditions(const StatusReport& report, std::vector<Condition>& to);
+void add_pipe_conditions(const StatusReport& report, std::vector<Condition>& to);
+
 class ConditionBook {
  public:
   void update(const std::vector<Condition>& holding, Nanos now, std::int64_t wall_micros);

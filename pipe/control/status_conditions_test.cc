@@ -129,6 +129,38 @@ TEST_F(Conditions, TheWorstIsTheFirstLine) {
   EXPECT_EQ(report().message, "");
 }
 
+TEST_F(Conditions, AStreamThatWaitsWithAMessageDegradesAndAStoppedOneFails) {
+  StatusReport r;
+  StatusStream well, waits, stopped;
+  waits.stream = 2, waits.state = "waiting", waits.message = "the receiver has no room";
+  stopped.stream = 3, stopped.state = "STOPPED: gap", stopped.message = "declare the gap";
+  r.streams = {well, waits, stopped};
+  std::vector<Condition> found;
+  add_stream_conditions(r, found);
+  ASSERT_THAT(found, SizeIs(2));
+  EXPECT_EQ(found[0].health, Health::kDegraded);
+  EXPECT_EQ(found[0].text, "stream 2: the receiver has no room");
+  EXPECT_EQ(found[1].health, Health::kFailed);
+  EXPECT_EQ(found[1].text, "stream 3 is STOPPED: gap: declare the gap");
+}
+
+TEST_F(Conditions, AStoppedPipeIsACriticalAlarm) {
+  StatusReport r;
+  StatusPipe well, tries, stopped;
+  tries.name = "b", tries.state = "RUNNING", tries.message = "refused", tries.warning = "lost 3..5";
+  stopped.name = "c", stopped.state = "STOPPED", stopped.message = "401";
+  r.pipes = {well, tries, stopped};
+  std::vector<Condition> found;
+  add_pipe_conditions(r, found);
+  hold(found);
+  EXPECT_EQ(report().message, found.back().text);
+  EXPECT_THAT(found.back().text, HasSubstr("tidegate start --pipe c"));
+  ASSERT_THAT(report().alarms, SizeIs(3));
+  EXPECT_EQ(report().alarms[0].key, "pipe/c");
+  EXPECT_TRUE(report().alarms[0].critical);
+  EXPECT_THAT(lines, IsEmpty()) << "the pipe logs it itself";
+}
+
 TEST_F(Conditions, AnEventIsAnEndedAlarmAndALineInTenMinutes) {
   for (int i = 0; i < 30; ++i, now += kSecond)
     book.event(true, "link", "stream 1: fork at " + std::to_string(i), now, now / 1000);
