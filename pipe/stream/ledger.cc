@@ -40,6 +40,18 @@ void Ledger::add(const LedgerEntry& entry) {
   last_number_ = entry.number;
   const bool room = counters_.contains(entry.kind) || counters_.size() < kMaxLedgerKinds;
   counters_[room ? entry.kind : "other"] += entry.amount;
+  // Counts come every second where batches come again: those of an hour are one entry, so that they do not
+  // push gaps and forks out.
+  if (entry.kind == ledger_kind::kDuplicates || entry.kind == ledger_kind::kLoop) {
+    const auto same = std::ranges::find_if(entries_.rbegin(), entries_.rend(), [&](const LedgerEntry& e) {
+      return e.kind == entry.kind && e.journal == entry.journal && e.stream == entry.stream &&
+             entry.wall_micros - e.wall_micros < kMicrosPerHour && e.wall_micros <= entry.wall_micros;
+    });
+    if (same != entries_.rend()) {
+      same->amount += entry.amount;
+      return;
+    }
+  }
   entries_.push_back(entry);
   if (entries_.size() > kMaxLedgerEntries) entries_.pop_front();
 }

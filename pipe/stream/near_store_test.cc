@@ -359,6 +359,25 @@ TEST_F(RetentionTest, WhatWasTrimmedIsDescribedForTheGap) {
   EXPECT_TRUE(box.near->chain(stream, missing->to));
 }
 
+// Found by the simulator: the segment made after a failed write begins with a checkpoint of a later moment,
+// so nothing knew the chain of the last batch in front of it.
+TEST_F(RetentionTest, TheChainOfTheLastBatchTrimmedIsKnownAlsoAfterAFailedWrite) {
+  box.near_options.retention.window = {0, 0};
+  TG_OK(box.reopen());
+  TG_OK(box.fill(0, 32));
+  stream = *box.near->create_stream("pipe p", 1);
+  box.sim.files.inject({.kind = EffectKind::kSync, .path_contains = "segment", .code = ErrorCode::kIo});
+  TG_OK(box.fill(32, 5));
+  ASSERT_EQ(box.journal->segments().size(), 2U) << "it went to a new segment";
+  TG_OK(box.near->set_confirmed(stream, 37));
+  TG_OK(box.near->apply_retention(box.wall()));
+  const Seq trimmed = box.near->trimmed(stream);
+  ASSERT_EQ(trimmed, 32U);
+  TG_OK(box.reopen());
+  EXPECT_TRUE(box.near->chain(stream, trimmed));
+  EXPECT_EQ(box.near->missing(stream, 1)->to, trimmed);
+}
+
 // ---- damage
 
 TEST_F(NearStoreTest, ADamagedContainerIsOneGapAndTheChainGoesOnBehindIt) {

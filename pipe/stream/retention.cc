@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "pipe/stream/far_chains.h"
+#include "pipe/stream/near_chains.h"
 
 namespace tidegate {
 namespace {
@@ -79,6 +80,16 @@ Result<std::uint64_t> apply_retention(Journal& journal, const StreamState& state
     note.chains.drop_below(state.far_kept_to(key.first, key.second) + 1);
     if (note.chains.empty()) continue;
     TG_CHECK(journal.append_note(static_cast<std::uint8_t>(NoteType::kFarChains), encode_note(note)));
+  }
+  // The chain of the last seq trimmed stays known (LINK.md): the checkpoint of the segment behind it may be
+  // of a later moment, where that segment was made after a failed write.
+  NearChains near(&journal, &state);
+  for (const NearStream& stream : state.near_streams()) {
+    const Seq last = trimmed_seq(stream, up_to + 1);
+    const auto chain = last == 0 ? std::nullopt : near.at(stream, last);
+    if (!chain) continue;
+    TG_CHECK(journal.append_note(static_cast<std::uint8_t>(NoteType::kChainMark),
+                                 encode_note(ChainMarkNote{stream.id, last, *chain})));
   }
   if (!state.near_streams().empty()) {
     const SpanContent gone = content_of(journal, first, up_to);

@@ -216,6 +216,19 @@ TEST(Ledger, KeepsTheLatestEntriesAndCountsAll) {
   EXPECT_EQ(state.ledger_counters().at("gap"), 1000U);
 }
 
+TEST(Ledger, CountsOfAnHourAreOneEntryAndPushNothingOut) {
+  StreamState state;
+  fold_note(state, LedgerEntry{1, 0, "gap", {}, 1, 2, 3, 1, "text"});
+  for (std::uint64_t n = 2; n < 1000; ++n)
+    fold_note(state,
+              LedgerEntry{n, static_cast<std::int64_t>(n) * 1'000'000, "duplicates", {}, 0, 0, 0, 2, ""});
+  EXPECT_EQ(state.ledger_recent().size(), 2U);
+  EXPECT_EQ(state.ledger_recent()[1].amount, 998U * 2);
+  EXPECT_EQ(state.ledger_counters().at("duplicates"), 998U * 2);
+  fold_note(state, LedgerEntry{1000, 4000LL * 1'000'000, "duplicates", {}, 0, 0, 0, 2, ""});
+  EXPECT_EQ(state.ledger_recent().size(), 3U) << "an hour later";
+}
+
 TEST(Ledger, CountsBatchesByTheHourOfArrival) {
   StreamState state;
   for (Lsn lsn = 1; lsn <= 200; ++lsn) {
