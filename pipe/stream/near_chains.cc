@@ -44,8 +44,10 @@ void NearChains::gather(const NearStream& stream, Lsn lsn) {
   if (behind != segments.begin()) gather_segment(std::prev(behind)->number);
   if (behind != segments.end()) gather_segment(behind->number);
   if (stream.first_lsn >= journal_->first_lsn()) learn(stream.id, 0, stream.chain_zero);
-  if (behind != segments.end()) return;
-  if (stream.chain_known) learn(stream.id, stream.head, stream.chain);
+  const bool newest = behind == segments.end();
+  if (newest && stream.chain_known) learn(stream.id, stream.head, stream.chain);
+  if (!newest && behind != segments.begin()) return;
+  // Of the newest segment, or of what was trimmed.
   for (const auto& [seq, chain] : state_->near_marks(stream.id)) learn(stream.id, seq, chain);
 }
 
