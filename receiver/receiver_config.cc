@@ -116,6 +116,8 @@ Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string
   c.accept_new_senders = link.one_of<bool>("new_senders", {{"accept", true}, {"ask-operator", false}}, true);
   c.accept_new_journals =
       link.one_of<bool>("new_journals", {{"accept", true}, {"ask-operator", false}}, false);
+  if (c.daemon.journal.quota_bytes < 4 * c.link.profile.frame_limit)
+    link.violates("frame_limit", "is more than a quarter of journal.quota: a frame might never find room");
   read_allow(link, c);
   read_sinks(root, c);
   TG_CHECK(file->finish());

@@ -113,9 +113,11 @@ DaemonConfig read_daemon(FileSystem& files, YamlMap& root, const std::string& pa
   c.journal.min_free_bytes = journal.bytes("min_free", {}, 1ULL << 30);
   c.journal.reserve_bytes = journal.bytes("reserve", {.min = 1 << 20}, 16ULL << 20);
   c.journal.machine_id = journal.boolean("bind_to_machine", true) ? machine_id(files) : "";
-  if (c.journal.quota_bytes < 2 * c.journal.segment_bytes)
+  // Space is freed by whole segments, and a share of the quota is kept as the safety window: with fewer, one
+  // segment could hold up the producers until its window is over.
+  if (c.journal.quota_bytes < 4 * c.journal.segment_bytes)
     journal.violates("quota",
-                     "must be at least two segments (" + show_byte_size(2 * c.journal.segment_bytes) + ")");
+                     "must be at least four segments (" + show_byte_size(4 * c.journal.segment_bytes) + ")");
   c.window.micros = journal.duration("safety_window", {}, 24 * 3600 * kSecond) / kMicrosecond;
   c.window.quota_percent = static_cast<std::uint32_t>(journal.integer("safety_window_percent", {0, 90}, 20));
   return c;

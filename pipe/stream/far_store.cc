@@ -309,6 +309,7 @@ Status FarStore::approve(const Id& sender, const Id& journal) {
 
 Status FarStore::maintain() {
   TG_CHECK(follow_up(tell_untold()));
+  const bool counts = duplicates_ != 0 || loops_ != 0;
   if (duplicates_ != 0) {
     TG_CHECK(ledger(ledger_kind::kDuplicates, {}, 0, 0, 0, duplicates_,
                     "batches that came again with equal content: dropped"));
@@ -319,7 +320,7 @@ Status FarStore::maintain() {
                     "batches that have been here before: stored, delivered to nothing"));
     loops_ = 0;
   }
-  return {};
+  return counts ? sync() : Status();
 }
 
 }  // namespace tidegate

@@ -53,6 +53,18 @@ class RefusalTest : public ::testing::Test {
   std::vector<std::string> warnings_;
 };
 
+// ---- the journal
+
+TEST_F(RefusalTest, AQuotaHoldsSeveralSegmentsAndSeveralFrames) {
+  EXPECT_THAT(sender("", "journal: {quota: 192MiB}\n" + std::string(kSource)),
+              HasSubstr("must be at least four segments (256 MiB)"));
+  EXPECT_EQ(sender("", "journal: {quota: 256MiB}\n" + std::string(kSource)), "ok");
+  const std::string small = "journal: {quota: 8MiB, segment: 1MiB}\n" + std::string(kSink);
+  EXPECT_THAT(receiver("  profile: none\n  frame_limit: 4MB\n  frame_limit_tested: true\n", small),
+              HasSubstr("is more than a quarter of journal.quota"));
+  EXPECT_EQ(receiver("", small), "ok");
+}
+
 // ---- the device
 
 TEST_F(RefusalTest, WhatTheProfileDoesNotAllowNeedsATestOfThisDevice) {
