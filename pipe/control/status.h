@@ -84,8 +84,8 @@ struct StatusReport {
   std::map<std::string, std::uint64_t> counters;       // sources, ingest: snake_case, monotonic
   std::map<std::string, std::uint64_t> ledger_counts;  // by kind
   std::vector<std::string> ledger_recent;              // newest last, one line each
-  std::vector<StatusAlarm> alarms;                     // whose state holds now, the worst first
-  std::vector<StatusAlarm> ended_alarms;               // the last ones, newest last
+  std::vector<StatusAlarm> alarms;        // whose state holds now, the worst first, of equal ones the newest
+  std::vector<StatusAlarm> ended_alarms;  // the last ones, newest last
 };
 
 }  // namespace tidegate

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <set>
+#include <utility>
 
 #include "base/log.h"
 
@@ -186,8 +187,9 @@ void ConditionBook::fill(StatusReport& report) const {
     if (entry.now.alarm)
       report.alarms.push_back({key, is_critical(entry.now), entry.now.text, entry.since_micros, {}});
   }
-  std::ranges::stable_sort(report.alarms, std::greater<>(),
-                           [this](const StatusAlarm& a) { return severity(entries_.at(a.key).now); });
+  std::ranges::sort(report.alarms, std::greater<>(), [this](const StatusAlarm& a) {
+    return std::pair(severity(entries_.at(a.key).now), a.since_micros);
+  });
   for (const StatusAlarm& alarm : ended_) {
     const auto it = entries_.find(alarm.key);
     if (it == entries_.end() || !it->second.holds) report.ended_alarms.push_back(alarm);
