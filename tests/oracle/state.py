@@ -333,7 +333,7 @@ class State:
         entry = read_entry(c)
         if entry[0] > self.ledger_last:
             self.ledger_last = entry[0]
-            self.ledger = (self.ledger + [entry])[-256:]
+            self.ledger = add_entry(self.ledger, entry)[-256:]
             self.counters[entry[2]] = self.counters.get(entry[2], 0) + entry[7]
 
     # --- comparing
@@ -372,6 +372,16 @@ class State:
         for (journal, stream), far in self.far():
             require(far.base or far.base_chain == chain_start(journal, stream), f"far stream {stream}: wrong chain(0)")
             require(far.position >= far.base, f"far stream {stream}: position {far.position} below its base {far.base}")
+
+
+def add_entry(entries, entry):
+    """Counts of an hour are one entry: kind, journal and stream as in the last such one, the wall clock less than an hour behind."""
+    number, wall, kind, journal, stream, *_, amount, _ = entry
+    for i in reversed(range(len(entries))):
+        e = entries[i]
+        if kind in (b"duplicates", b"loop") and e[2:5] == (kind, journal, stream) and 0 <= wall - e[1] < 3_600_000_000:
+            return entries[:i] + [(*e[:7], e[7] + amount, e[8])] + entries[i + 1:]
+    return entries + [entry]
 
 
 def read_entry(c):

@@ -46,7 +46,8 @@ struct DeviceOneShots {
   std::uint32_t delay_answers = 0;
   Nanos answer_delay = 0;
   std::uint32_t duplicate_answers = 0;
-  std::uint32_t stray_at_frame = 0;  // the n-th frame from now; a byte comes in front of its answer. 0: none
+  std::uint32_t stray_at_frame =
+      0;  // the n-th small frame from now; a byte comes in front of its answer. 0: none
   std::uint8_t stray = 0x00;
   std::uint32_t lose_bytes = 0;
   std::uint32_t flip_bits = 0;

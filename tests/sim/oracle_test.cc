@@ -19,7 +19,7 @@ using testing::IsEmpty;
 class FarJournal : public testing::Test {
  protected:
   FarJournal() {
-    env_.files.make_dirs("/far");
+    EXPECT_TRUE(env_.files.make_dirs("/far").ok());
     JournalOptions options;
     options.directory = "/far";
     options.segment_bytes = 2048;
