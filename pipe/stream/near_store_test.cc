@@ -155,7 +155,9 @@ void load_all(Box& box, StreamId stream, Seq from, std::size_t least, std::size_
     ASSERT_EQ(frame.previous_chain, *box.near->chain(stream, next - 1));
     TG_OK(box.far->check_content(frame, 0));
     const std::size_t body = encode_batch_body(frame).size();
-    if (frame.hashes.size() > 1) ASSERT_LE(body, limit);
+    if (frame.hashes.size() > 1) {
+      ASSERT_LE(body, limit);
+    }
     out->hashes.insert(out->hashes.end(), frame.hashes.begin(), frame.hashes.end());
     out->largest = std::max(out->largest, body);
     next = frame.last_seq() + 1;

@@ -203,8 +203,12 @@ void check_promises(Box& box, const Script& script) {
     EXPECT_GE(box.near->confirmed(script.stream()), p.confirmed);
     EXPECT_GE(box.near->generation(script.stream()), p.generation);
   }
-  if (p.pipe != 0) EXPECT_GE(box.state->pipe_position("db")->lsn, p.pipe);
-  if (p.far_session != 0) EXPECT_GE(box.far->journal(kJournal)->session, p.far_session);
+  if (p.pipe != 0) {
+    EXPECT_GE(box.state->pipe_position("db")->lsn, p.pipe);
+  }
+  if (p.far_session != 0) {
+    EXPECT_GE(box.far->journal(kJournal)->session, p.far_session);
+  }
   EXPECT_GE(box.far->stream(kJournal, kStream).generation, p.far_generation);
   EXPECT_GE(box.far->stream(kJournal, kStream).position, p.position);
   const auto counters = box.state->ledger_counters();

@@ -548,7 +548,7 @@ TEST_F(SenderGaps, WhatIsStillThereBeforeTheDamageIsSentFirst) {
 
 TEST_F(SenderControl, TheOperatorsForkIsMadeWhereItIsAsked) {
   with_confirmed(rig, 10);
-  rig.link->fork_at(1, 4, rig.now);
+  EXPECT_TRUE(rig.link->fork_at(1, 4, rig.now).ok());
   rig.run_for(20 * kLinkSecond);
   EXPECT_EQ(rig.store.generation(1), 2U);
   EXPECT_EQ(rig.store.base(1), 4U);
@@ -681,7 +681,7 @@ TEST_F(AskOff, AForkAtZeroByTheOperatorSendsAllThatIsRetainedAgain) {
   off.produce(10);
   off.run_for(5 * kLinkSecond);
   off.sent.clear();
-  off.link->fork_at(1, 0, off.now);
+  EXPECT_TRUE(off.link->fork_at(1, 0, off.now).ok());
   off.run_for(10 * kLinkSecond);
   ASSERT_GE(off.count<BatchFrame>(), 1U);
   EXPECT_EQ(off.all<BatchFrame>()[0]->as<BatchFrame>()->first_seq, 1U);
