@@ -21,7 +21,6 @@ using test::words;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::UnorderedElementsAre;
 
 constexpr std::int64_t kMilli = 1'000'000;  // all batches below have times in ms
 

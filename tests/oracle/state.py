@@ -375,7 +375,7 @@ class State:
 
 
 def add_entry(entries, entry):
-    """Counts of an hour are one entry: kind, journal and stream as in the last such one, the wall clock less than an hour behind."""
+    """Counts of an hour are one entry: the same kind, journal and stream, the wall clock less than an hour behind."""
     number, wall, kind, journal, stream, *_, amount, _ = entry
     for i in reversed(range(len(entries))):
         e = entries[i]

@@ -402,7 +402,8 @@ void SenderMachine::fork_at(StreamId stream, Seq base) {
   if (!up()) return;
   site_->say(name_ + ": the operator forks stream " + std::to_string(stream) + " at " + std::to_string(base));
   site_->queue->run_as(process_, [&] {
-    run_->connector->with_link([&](SenderLink& link, LinkNanos now) { (void)link.fork_at(stream, base, now); });
+    run_->connector->with_link(
+        [&](SenderLink& link, LinkNanos now) { (void)link.fork_at(stream, base, now); });
   });
 }
 
