@@ -13,7 +13,6 @@ namespace {
 using test::OwnedRow;
 using test::real;
 using test::table_row;
-using test::words;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;

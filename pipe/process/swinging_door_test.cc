@@ -10,7 +10,6 @@ namespace tidegate {
 namespace {
 
 using test::integer;
-using test::OwnedField;
 using test::OwnedRow;
 using test::real;
 using test::table_row;
@@ -18,7 +17,6 @@ using test::tree_row;
 using test::words;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 using Point = std::pair<std::int64_t, std::int64_t>;  // time, value
 using Points = std::vector<Point>;

@@ -73,7 +73,7 @@ std::string_view trimmed(std::string_view text) {
 bool take_word(std::string_view& text, std::string_view lower) {
   if (text.size() <= lower.size() || !same_word(text.substr(0, lower.size()), lower)) return false;
   const std::string_view rest = text.substr(lower.size());
-  if (trimmed(rest.substr(0, 1)) != "") return false;
+  if (!trimmed(rest.substr(0, 1)).empty()) return false;
   text = trimmed(rest);
   return true;
 }
