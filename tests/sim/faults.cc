@@ -249,8 +249,9 @@ bool FaultInjector::at_disk(FaultKind kind, SimRandom& random) {
       // What is asked next has another answer than before: now a wrong one does most.
       if (random.chance(1, 3)) {
         const auto answers = static_cast<std::uint32_t>(5 + random.below(30));
-        world_->at(world_->queue.now() + down,
-                   [this, answers] { world_->device.once.invert_after = answers; });
+        world_->at(world_->queue.now() + down, [w = world_, answers] {
+          if (!w->healed) w->device.once.invert_after = answers;
+        });
       }
       return true;
     }

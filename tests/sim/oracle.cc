@@ -111,6 +111,7 @@ void Oracle::forked(const Id& journal, StreamId stream, std::uint32_t generation
 // be declared with it. Anything else that is declared must have been let go before.
 void Oracle::gap_declared(int machine, Lsn first, Lsn last) {
   Holding& m = machines_[machine];
+  for (Lsn lsn = first; lsn <= last && lsn <= m.facts.size(); ++lsn) facts_[m.facts[lsn - 1]].declared = true;
   if (!m.rotted) return;
   bool damaged = false;
   for (Lsn lsn = std::max(first, m.first); lsn <= last && lsn <= m.facts.size(); ++lsn) {
@@ -131,7 +132,8 @@ void Oracle::confirmed(int machine, Lsn up_to, bool may_ask) {
     const bool late = far_lost_at_ >= 0 && queue_->now() - far_lost_at_ < 60 * kSecond;
     if (fact.delivered || (fact.far_at >= 0 && (late || fact.far_at > far_lost_at_)))
       break;  // what is before it was looked at then
-    if (fact.lost_by_rot || m.rotted) continue;
+    // A gap is final, also when an old disk brings the batch back.
+    if (fact.lost_by_rot || fact.declared || m.rotted) continue;
     violation(name(fact) + " counts as confirmed at the sender but was never durable in the far journal");
     break;
   }

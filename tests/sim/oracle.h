@@ -116,6 +116,7 @@ class Oracle {
     Lsn lsn = 0;
     bool acknowledged = false;
     bool lost_by_rot = false;
+    bool declared = false;  // in a gap that the receiver took
     Nanos acknowledged_at = 0;
     std::uint32_t held_by = 0;  // a bit per machine whose journal has it
     Nanos released_at = -1;

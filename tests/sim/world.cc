@@ -71,6 +71,7 @@ void World::run_until(Nanos time) {
 void World::heal() {
   device.check_waiting(kMostWaiting);
   say("---- the faults are over");
+  healed = true;
   device.faults = {};
   device.once = {};
   device.forget();

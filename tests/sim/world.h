@@ -56,6 +56,7 @@ class World {
   std::vector<std::unique_ptr<SenderMachine>> senders;
   std::vector<bool> is_twin;
   std::uint64_t operator_actions = 0;
+  bool healed = false;  // no fault comes any more
 
  private:
   void operate_link(SenderMachine& sender, bool twin);
