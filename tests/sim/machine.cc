@@ -157,6 +157,7 @@ bool Machine::rot() {
   bool marked = false;
   site_->queue->run_as(process_, [&] {
     marked = journal()->sync().ok() && journal()->mark_idle().ok();
+    tell_synced();
     const auto newest = files_.open(journal()->segments().back().path, OpenMode::kReadWrite);
     marked = marked && newest.ok() && (*newest)->sync().ok();
   });

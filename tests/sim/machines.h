@@ -90,6 +90,7 @@ class Machine {
   virtual void rolled_back(const Image& image) = 0;
   virtual void replaced() = 0;
   virtual void rotted() = 0;
+  virtual void tell_synced() {}  // all that is appended is durable now: the oracle may be told
   // The process finds that it cannot go on: it ends and is started again.
   void restart_soon(const std::string& why);
   // The daemon is stopped, a command works on its disk (it may die as any process), the daemon starts.
@@ -224,6 +225,7 @@ class ReceiverMachine final : public Machine {
   void rotted() override { site_->oracle->far_rotted(); }
   void trim();
   void tell_read_back();
+  void tell_synced() override { tell_read_back(); }
   void keep_house();
   std::uint64_t repetitions_in_ledger() const;
   void check_repetitions(std::uint64_t at_least, std::uint64_t at_most);

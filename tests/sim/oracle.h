@@ -144,7 +144,8 @@ class Oracle {
 
   const EventQueue* queue_;
   std::vector<Fact> facts_;
-  std::unordered_map<Hash128, std::uint32_t, Bytes16Hasher> by_hash_;
+  // More than one: gap events of a sender about the same damage have the same content.
+  std::unordered_multimap<Hash128, std::uint32_t, Bytes16Hasher> by_hash_;
   std::map<int, Holding> machines_;
   // Of generations: several where twins or a disk of an earlier moment made one twice.
   std::map<std::tuple<Id, StreamId, std::uint32_t>, std::set<Seq>> bases_;

@@ -129,6 +129,7 @@ void ReceiverMachine::keep_house() {
   const std::uint64_t counted = p.listener->link().counters().duplicate_batches;
   p.store->count_duplicates(counted - std::exchange(p.duplicates_told, counted));
   if (done.ok()) done = p.store->maintain();
+  if (p.journal->durable_lsn() > synced_to_) tell_read_back();  // it syncs what it writes
   if (done.ok() && repetitions_written_ != site_->device->repetitions.certain()) {
     repetitions_written_ = site_->device->repetitions.certain();
     site_->oracle->far_ledger(p.state);
