@@ -30,6 +30,8 @@ class ReceiverMachine::GroupCommitter final : public Committer {
     Status appended = owner_->store()->append(request);
     if (!appended.ok() && owner_->site_->trace)
       owner_->site_->say(owner_->name_ + ": cannot append: " + appended.error().text());
+    // A full segment is synced when it is closed.
+    if (owner_->journal()->durable_lsn() > owner_->synced_to_) owner_->tell_read_back();
     if (!appended.ok() && appended.error().code == ErrorCode::kPoisoned)
       owner_->restart_soon("the journal is poisoned");
     waiting_.push_back({std::move(request), std::move(appended), std::move(done)});
