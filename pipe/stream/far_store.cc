@@ -294,7 +294,7 @@ Status FarStore::write_all_owed() {
 }
 
 Status FarStore::recover() {
-  TG_CHECK(write_all_owed());
+  TG_CHECK(follow_up(tell_untold()));  // a full journal is no reason not to start: only then can it come free
   for (const DamagedRange& range : journal_->recovery().damaged) {
     if (knows_damage(state_->ledger_recent(), range)) continue;
     TG_CHECK(state_->write_ledger(*journal_, damage_entry(range, env_.clock->wall_micros())));

@@ -306,37 +306,53 @@ TEST_F(FarStoreTest, AFullJournalRefusesBatchesAndTakesThemAgainLater) {
 }
 
 // Sinks read on in LSN order: the event of the hole, then what follows it.
-TEST_F(FarStoreTest, AnEventThatAFullJournalKeptBackStandsInFrontOfWhatFollows) {
-  box.options.segment_bytes = 8192;
-  box.options.quota_bytes = 40'000;
-  TG_OK(box.reopen());
-  Status status;
-  while (status.ok()) {
-    sender.add(content++);
-    status = box.far->append(sender.frame(sender.head(), sender.head()));
+// The journal is full, and an event waits for room in it.
+struct FullFarStore : FarStoreTest {
+  void SetUp() override {
+    FarStoreTest::SetUp();
+    box.options.segment_bytes = 8192;
+    box.options.quota_bytes = 40'000;
+    TG_OK(box.reopen());
+    Status status;
+    while (status.ok()) {
+      sender.add(content++);
+      status = box.far->append(sender.frame(sender.head(), sender.head()));
+    }
+    TG_OK(box.far->sync());
+    for (int i = 0; i < 5; ++i) sender.add(content++);
+    const Seq to = sender.head();
+    const GapFrame gap{position() + 1, to, sender.chains[position()], sender.chains[to], 1, 5, 0, 0};
+    TG_OK(box.far->append(StoreGap{kJournal, kStream, 1, gap, position()}));
+    TG_OK(box.far->sync());
+    ASSERT_FALSE(box.state->owed_events().empty()) << "the journal was not full";
+    full = box.journal->head();
   }
-  TG_OK(box.far->sync());
-  for (int i = 0; i < 5; ++i) sender.add(content++);
-  const Seq to = sender.head();
-  TG_OK(
-      box.far->append(StoreGap{kJournal,
-                               kStream,
-                               1,
-                               {position() + 1, to, sender.chains[position()], sender.chains[to], 1, 5, 0, 0},
-                               position()}));
-  TG_OK(box.far->sync());
-  ASSERT_FALSE(box.state->owed_events().empty()) << "the journal was not full";
-  const Lsn before = box.journal->head();
-  TG_OK(box.journal->trim(before / 2));
-  sender.add(content++);
-  TG_OK(box.far->append(sender.frame(sender.head(), sender.head())));
-  TG_OK(box.far->sync());
-  auto reader = box.journal->reader(before + 1);
-  EXPECT_EQ((*reader.next())->meta.origin->first_seq, 0U) << "an event of the stream";
-  EXPECT_EQ((*reader.next())->meta.origin->first_seq, sender.head());
+  // The first records that were taken after there was room again.
+  void expect_the_event_and_then_a_batch() {
+    TG_OK(box.journal->trim(full / 2));
+    sender.add(content++);
+    TG_OK(box.far->append(sender.frame(sender.head(), sender.head())));
+    TG_OK(box.far->sync());
+    auto reader = box.journal->reader(full + 1);
+    EXPECT_EQ((*reader.next())->meta.origin->first_seq, 0U) << "an event of the stream";
+    EXPECT_EQ((*reader.next())->meta.origin->first_seq, sender.head());
+  }
+
+  Lsn full = 0;
+};
+
+TEST_F(FullFarStore, AnEventThatFoundNoRoomStandsInFrontOfWhatFollows) {
+  expect_the_event_and_then_a_batch();
 }
 
-}  // namespace
+// Found by the simulator: it did not start, and so nothing could make room.
+TEST_F(FullFarStore, ItStartsAgainThoughAnEventFindsNoRoom) {
+  TG_OK(box.reopen());
+  TG_OK(box.far->recover());
+  ASSERT_FALSE(box.state->owed_events().empty()) << "the event was forgotten";
+  expect_the_event_and_then_a_batch();
+}
+
 // Found by the simulator: a crash between the note of a gap and its ledger entry.
 TEST_F(FarStoreTest, AGapThatIsDurableIsInTheLedgerWhereverTheProcessDied) {
   for (std::uint64_t effects = 1; effects < 40; ++effects) {
@@ -365,4 +381,5 @@ TEST_F(FarStoreTest, AGapThatIsDurableIsInTheLedgerWhereverTheProcessDied) {
   }
 }
 
+}  // namespace
 }  // namespace tidegate

@@ -172,7 +172,7 @@ class SenderMachine final : public Machine {
   void replaced() override;
   void rotted() override { site_->oracle->rotted(setup_.number); }
   void produce_now();
-  void tell_own_events();
+  void tell_unknown();
   void keep_house();
   void trim();
   Lsn behind_share() const;
@@ -186,6 +186,7 @@ class SenderMachine final : public Machine {
   std::uint32_t largest_ = 200;
   std::uint64_t made_ = 0;
   bool retry_planned_ = false;
+  std::vector<Hash128> offered_;  // to the last append: it may have reached the disk though it never returned
   // Up to here a fifth of the quota has stood behind it: it may go without proof where none is to be had.
   Lsn spare_ = 0;
   std::uint64_t refusals_ = 0, trims_by_share_ = 0;

@@ -101,7 +101,7 @@ Status SenderMachine::start() {
   if (!p.journal->damaged().empty() && !site_->oracle->holding(setup_.number).rotted)
     site_->oracle->violation("the sender's journal reports damage though no bit of its disk was flipped: " +
                              p.journal->damaged().front().reason);
-  tell_own_events();  // of a command
+  tell_unknown();  // of a command, or of the append in which the last process died
   site_->oracle->reopened(setup_.number, p.journal->id(), p.journal->first_lsn(), p.journal->head());
   tell_unreadable();
   tell_released();  // a crash in the midst of a trim
@@ -111,7 +111,7 @@ Status SenderMachine::start() {
   options.gap_allowed = [this](StreamId) { return setup_.declare_gaps; };
   p.store = std::make_unique<NearStore>(env(), p.journal.get(), &p.state, options);
   TG_CHECK(p.store->recover());
-  tell_own_events();
+  tell_unknown();
   TG_CHECK(p.store->ensure_stream("live"));
   for (const StreamId id : p.store->streams()) {
     const NearStream s = *p.store->info(id);
@@ -181,14 +181,20 @@ void SenderMachine::look_at(const Status& status) {
   restart_soon(status.error().text());
 }
 
-// Damage behind which a new stream begins becomes an event in this journal: it has to cross as any batch.
-void SenderMachine::tell_own_events() {
+// What the journal holds that nobody was told of: a process may die inside an append that reached its disk;
+// and damage behind which a new stream begins becomes an event, which has to cross as any batch.
+void SenderMachine::tell_unknown() {
   Journal& journal = *run_->journal;
   const Lsn known = site_->oracle->head(setup_.number);
   if (!journal.sync().ok() || journal.head() <= known) return;
   Journal::Reader reader = journal.reader(known + 1);
   for (auto record = reader.next(); record.ok() && *record; record = reader.next()) {
     const Record& r = **record;
+    if (r.meta.hashes == offered_) {
+      for (std::uint32_t i = 0; i < r.meta.count; ++i)
+        site_->oracle->appended(setup_.number, journal.id(), r.meta.first_lsn + i, offered_[i]);
+      continue;
+    }
     const auto decoded = decode_container(r.meta.codec, r.meta.decoded_size, r.container, 1 << 20);
     EventKind kind{};
     if (!decoded.ok() || decoded->batches.size() != 1 || !read_head(decoded->batches[0], &kind).ok() ||
@@ -271,6 +277,7 @@ void SenderMachine::produce_now() {
     meta.count = together;
     meta.codec = container->codec;
     meta.decoded_size = container->decoded_size;
+    offered_ = meta.hashes;
     const auto lsn = journal.append(std::move(meta), container->bytes);
     if (!lsn.ok()) {
       status = lsn.error();
