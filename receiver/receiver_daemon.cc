@@ -61,8 +61,10 @@ Status ReceiverDaemon::open_journal() {
   options.retention.window = config_.daemon.window;
   options.accept_new_senders = config_.accept_new_senders;
   options.accept_new_journals = config_.accept_new_journals;
+  std::set<std::string> holding;
   for (const auto& sink : config_.sinks)
-    if (sink.holds) options.retention.holding_pipes.insert(sink.name);
+    if (sink.holds) holding.insert(sink.name);
+  options.retention.holds = these_pipes(std::move(holding));
   store_ = std::make_unique<FarStore>(env_, journal_.get(), &state_, std::move(options));
   positions_ = std::make_unique<JournalPositions>(journal_.get(), &state_);
   return store_->recover();

@@ -147,7 +147,7 @@ TEST_F(FarStoreTest, ChainsAreKeptOverRollsRestartsForksAndGaps) {
 }
 
 TEST_F(FarStoreTest, PositionsAndChainsSurviveAnEmptyJournal) {
-  box.far_options.retention.holding_pipes = {"db"};
+  box.far_options.retention.holds = these_pipes({"db"});
   box.far_options.retention.window = {0, 0};
   TG_OK(box.reopen());
   send(1500);
@@ -174,7 +174,7 @@ TEST_F(FarStoreTest, PositionsAndChainsSurviveAnEmptyJournal) {
 }
 
 TEST_F(FarStoreTest, AllDeliveredDataButTheNewestSegmentMayGo) {
-  box.far_options.retention.holding_pipes = {"db"};
+  box.far_options.retention.holds = these_pipes({"db"});
   box.far_options.retention.window = {0, 0};
   TG_OK(box.reopen());
   send(1500);

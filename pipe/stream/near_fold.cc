@@ -86,6 +86,10 @@ void NearFold::apply(const StreamCreatedNote& note) {
   streams_.emplace(note.stream, std::move(entry));
 }
 
+void NearFold::apply(const StreamReservedNote& note) {
+  next_stream_ = std::max(next_stream_, static_cast<StreamId>(note.stream + 1));
+}
+
 void NearFold::apply(const StreamDroppedNote& note) {
   streams_.erase(note.stream);
 }

@@ -71,6 +71,7 @@ class NearFold {
   void note_damage(Lsn first, Lsn last);    // of what was folded before
   void apply(const SessionNote& note) { session_ = note.session; }
   void apply(const StreamCreatedNote& note);
+  void apply(const StreamReservedNote& note);
   void apply(const StreamDroppedNote& note);
   void apply(const StreamClosedNote& note);
   void apply(const ConfirmedNote& note);

@@ -226,16 +226,30 @@ Result<Hash128> NearStore::chain_from_start(const Hash128& zero, Lsn first, Lsn 
   return chain;
 }
 
-Result<StreamCreatedNote> NearStore::prepare(const std::string& label, Lsn first_lsn, Lsn end_lsn) {
-  StreamCreatedNote note;
-  note.stream = state_->next_stream();
-  if (note.stream == 0xFFFF)
+Result<StreamId> NearStore::next_number(const std::string& label) {
+  if (options_.give_number) return options_.give_number(label);
+  const StreamId next = state_->next_stream();
+  if (next == 0xFFFF)
     return make_error(ErrorCode::kRefused,
                       "all stream numbers of this journal are spent: adopt it as a new one");
+  return next;
+}
+
+Result<StreamId> NearStore::reserve_stream(const std::string& label) {
+  TG_TRY(const StreamId number, next_number(label));
+  TG_CHECK(write(StreamReservedNote{number, label}));
+  return number;
+}
+
+Result<StreamCreatedNote> NearStore::prepare(StreamId number, const std::string& label, Lsn first_lsn,
+                                             Lsn end_lsn) {
+  StreamCreatedNote note;
+  note.stream = number;
   note.label = label;
   note.first_lsn = first_lsn;
   note.end_lsn = end_lsn;
-  note.chain_zero = note.chain = chain_zero(journal_->id(), note.stream);
+  note.chain_zero = note.chain =
+      chain_zero(options_.link_of ? options_.link_of(label) : journal_->id(), number);
   if (first_lsn == 0) return note;
   TG_CHECK(journal_->sync());
   note.as_of = end_lsn == 0 ? journal_->durable_lsn() : std::min(end_lsn, journal_->durable_lsn());
@@ -253,9 +267,10 @@ Result<StreamId> NearStore::create_stream(const std::string& label, Lsn first_ls
                       "the oldest LSN retained is " + std::to_string(journal_->first_lsn()))
         .at_sequence(first_lsn);
   }
+  TG_TRY(const StreamId number, next_number(label));
   // A source may append so much between reading and writing that the note is without effect: then once more.
   for (int attempt = 0; attempt < 16; ++attempt) {
-    TG_TRY(const StreamCreatedNote note, prepare(label, first_lsn, end_lsn));
+    TG_TRY(const StreamCreatedNote note, prepare(number, label, first_lsn, end_lsn));
     TG_CHECK(write(note));
     if (find(note.stream) != nullptr) return note.stream;
   }

@@ -22,6 +22,12 @@ struct NearStoreOptions {
   PackOptions pack;
   RetentionPolicy retention;
   std::function<bool(StreamId)> gap_allowed = [](StreamId) { return false; };  // policy on_gap: declare
+  // The journal id that the link of a label's streams shows: it stands in their chain(0). Empty: this
+  // journal's.
+  std::function<Id(const std::string& label)> link_of = {};
+  // Of an outbox: its streams are carried by the links of another journal, which gives out their numbers
+  // (reserve_stream() there). Empty: this journal does.
+  std::function<Result<StreamId>(const std::string& label)> give_number = {};
 };
 
 class NearStore final : public SenderStore {
@@ -41,6 +47,8 @@ class NearStore final : public SenderStore {
   // by damage) a new one that goes on behind the last of this label, or from the oldest batch on. What lies
   // between and cannot be read is left out; what can, gets a stream of its own.
   Result<StreamId> ensure_stream(const std::string& label);
+  // A number for a stream of another journal that links of this one carry. Durable, never given again.
+  Result<StreamId> reserve_stream(const std::string& label);
   // Its number is spent; it pins nothing any more. kNotFound.
   Status drop_stream(StreamId stream, const std::string& reason);
   std::optional<NearStream> info(StreamId stream) const;  // as published; head as appended
@@ -90,7 +98,8 @@ class NearStore final : public SenderStore {
   const NearStream* find(StreamId stream) const;
   // The published stream with the head as it is now.
   std::optional<NearStream> current(StreamId stream) const;
-  Result<StreamCreatedNote> prepare(const std::string& label, Lsn first_lsn, Lsn end_lsn);
+  Result<StreamId> next_number(const std::string& label);
+  Result<StreamCreatedNote> prepare(StreamId number, const std::string& label, Lsn first_lsn, Lsn end_lsn);
   Result<Hash128> chain_from_start(const Hash128& zero, Lsn first, Lsn last) const;
   Lsn unreadable_to(Lsn lsn) const;  // last LSN of what cannot be read at `lsn`; 0: it can be read
   Status note_damage(const DamagedRange& range);

@@ -335,7 +335,7 @@ TEST_F(RetentionTest, NothingIsReleasedWhenNobodyReads) {
 }
 
 TEST_F(RetentionTest, AHoldingLocalPipePins) {
-  box.near_options.retention.holding_pipes = {"archive"};
+  box.near_options.retention.holds = these_pipes({"archive"});
   prepare(0, 0);
   TG_OK(box.near->set_confirmed(stream, 2000));
   TG_OK(PipePositions(box.journal.get(), box.state.get()).set("archive", 10, {}));

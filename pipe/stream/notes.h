@@ -32,6 +32,7 @@ enum class NoteType : std::uint8_t {
   kTrimSpan = 22,
   kStreamClosed = 23,
   kRequestMarks = 24,
+  kStreamReserved = 25,
   // the receiving side
   kFarSession = 32,
   kFarStreamOpen = 33,
@@ -72,6 +73,16 @@ struct StreamCreatedNote {
     using N = StreamCreatedNote;
     return std::tuple(&N::stream, &N::label, &N::first_lsn, &N::end_lsn, &N::as_of, &N::chain_zero,
                       &N::chain);
+  }
+};
+// The number is given away: a stream of another journal (an outbox) is carried by this one's links.
+struct StreamReservedNote {
+  static constexpr NoteType kType = NoteType::kStreamReserved;
+  StreamId stream = 0;
+  std::string label;
+  static constexpr auto fields() {
+    using N = StreamReservedNote;
+    return std::tuple(&N::stream, &N::label);
   }
 };
 struct StreamDroppedNote {

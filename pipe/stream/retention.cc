@@ -46,6 +46,10 @@ Result<Lsn> releasable(const Journal& journal, Lsn pinned, std::int64_t now_wall
   return Lsn{0};
 }
 
+std::function<bool(const std::string&)> these_pipes(std::set<std::string> names) {
+  return [names = std::move(names)](const std::string& pipe) { return names.contains(pipe); };
+}
+
 Lsn pinned_lsn(const Journal& journal, const StreamState& state, const RetentionPolicy& policy) {
   std::optional<Lsn> least;
   Lsn finished = 0;  // behind the end of the last stream nobody has read anything
@@ -58,8 +62,9 @@ Lsn pinned_lsn(const Journal& journal, const StreamState& state, const Retention
     }
   }
   for (const auto& [name, position] : state.pipe_positions()) {
-    if (policy.holding_pipes.contains(name)) pin(position.lsn);
+    if (policy.holds(name)) pin(position.lsn);
   }
+  if (const auto elsewhere = policy.read_elsewhere()) pin(*elsewhere);
   return least.value_or(std::min(finished, journal.durable_lsn()));
 }
 

@@ -23,10 +23,17 @@ Result<Lsn> releasable(const Journal& journal, Lsn pinned, std::int64_t now_wall
 
 struct RetentionPolicy {
   SafetyWindow window;
-  std::set<std::string> holding_pipes;  // local pipes whose positions pin data; the others do not
+  // Does the position of this local pipe pin what lies behind it?
+  std::function<bool(const std::string& pipe)> holds = [](const std::string&) { return false; };
   // Does this stream of our own pin what is not confirmed?
   std::function<bool(StreamId)> is_essential = [](StreamId) { return true; };
+  // The last LSN that readers whose positions stand elsewhere (outboxes) no longer need; nothing: there are
+  // none.
+  std::function<std::optional<Lsn>()> read_elsewhere = [] { return std::optional<Lsn>(); };
 };
+
+// `holds` for a fixed list of pipes.
+std::function<bool(const std::string&)> these_pipes(std::set<std::string> names);
 
 // The last LSN that no essential stream and no holding pipe needs any more; 0 where there is neither: data
 // that nobody reads is kept until somebody says otherwise. A holding pipe without a position (never started)

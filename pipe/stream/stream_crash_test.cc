@@ -158,7 +158,7 @@ class Script {
 void prepare(Box& box) {
   box.options.segment_bytes = 8 << 10;
   box.near_options.retention.window = box.far_options.retention.window = {0, 0};
-  box.near_options.retention.holding_pipes = box.far_options.retention.holding_pipes = {"db"};
+  box.near_options.retention.holds = box.far_options.retention.holds = these_pipes({"db"});
 }
 
 std::map<Lsn, Hash128> content_of_journal(const Journal& journal) {

@@ -139,6 +139,8 @@ void StreamState::on_near_note(NoteType type, ByteView body) {
       return fold<SessionNote>(body, apply);
     case NoteType::kStreamCreated:
       return fold<StreamCreatedNote>(body, apply);
+    case NoteType::kStreamReserved:
+      return fold<StreamReservedNote>(body, apply);
     case NoteType::kStreamDropped:
       return fold<StreamDroppedNote>(body, apply);
     case NoteType::kStreamClosed:

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,7 @@ class MemorySenderStore : public SenderStore {
       if (!s.ended) out.push_back(id);
     return out;
   }
+  bool paused(StreamId id) const override { return paused_streams.contains(id); }
   std::string label(StreamId) const override { return "test"; }
   Seq head(StreamId id) const override { return at(id).chains.size() - 1; }
   Seq trimmed(StreamId id) const override { return at(id).trimmed; }
@@ -118,6 +120,7 @@ class MemorySenderStore : public SenderStore {
   void trim(StreamId id, Seq to) { at(id).trimmed = to; }
   void damage(StreamId id, Seq from, Seq to) { at(id).damaged_from = from, at(id).damaged_to = to; }
 
+  std::set<StreamId> paused_streams;
   bool allow_gap = false;
   bool fail_session = false;
   bool fail_confirmed = false;

@@ -40,10 +40,15 @@ void SenderLink::step_control() {
   }
 }
 
+// One that is to be ended is opened for that, though its pipe is stopped.
+bool SenderLink::wants_opening(const Stream& s) const {
+  return s.phase == Stream::Phase::kClosed && (!store_->paused(s.id) || s.end_reason);
+}
+
 void SenderLink::start_control() {
   leave_unreadable();
   for (auto& [id, s] : streams_) {
-    if (s->phase == Stream::Phase::kClosed && s->retry_at <= now_) {
+    if (wants_opening(*s) && s->retry_at <= now_) {
       control_ = std::make_unique<Control>();
       control_->stream = id;
       s->phase = Stream::Phase::kOpening;

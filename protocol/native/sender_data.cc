@@ -57,8 +57,9 @@ void SenderLink::session_over() {
 // ---- choosing
 
 bool SenderLink::may_send_more(const Stream& s) const {
-  return s.phase == Stream::Phase::kOpen && !s.unreadable && s.part_body.empty() &&
-         s.next <= store_->head(s.id) && s.next <= store_->confirmed(s.id) + kChainWindow;
+  return s.phase == Stream::Phase::kOpen && !s.unreadable && s.part_body.empty() && !s.end_reason &&
+         !store_->paused(s.id) && s.next <= store_->head(s.id) &&
+         s.next <= store_->confirmed(s.id) + kChainWindow;
 }
 
 SenderLink::Lane* SenderLink::free_lane() {

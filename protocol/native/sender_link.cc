@@ -498,7 +498,7 @@ LinkNanos SenderLink::wake_at() const {
   if (control_ && control_->question && !control_->question_started) later(question_allowed_at());
   if (state_ != LinkState::kRun) return at;
   for (const auto& [id, s] : streams_) {
-    if (s->phase == Stream::Phase::kClosed) later(s->retry_at);
+    if (wants_opening(*s)) later(s->retry_at);
     if (s->phase != Stream::Phase::kOpen) continue;
     later(confirm_not_before_);
     if (s->soft > store_->confirmed(id))

@@ -182,6 +182,7 @@ class SenderLink {
   // lane
   void step_control();
   void start_control();
+  bool wants_opening(const Stream& s) const;
   void ask(const Question& question);
   void question_step();
   void question_answered(Byte answer);

@@ -51,6 +51,8 @@ class SenderStore {
   virtual Status set_session(std::uint64_t session) = 0;
 
   virtual std::vector<StreamId> streams() const = 0;  // all that are to be open, ascending
+  // Its pipe is stopped: what was sent is confirmed, nothing new is sent and it is not opened.
+  virtual bool paused(StreamId) const { return false; }
   virtual std::string label(StreamId stream) const = 0;
   virtual Seq head(StreamId stream) const = 0;     // last durable batch
   virtual Seq trimmed(StreamId stream) const = 0;  // last one whose content is gone from the front; 0: none

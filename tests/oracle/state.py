@@ -8,7 +8,7 @@ from types import SimpleNamespace as Fields
 from canon import Cursor, chain_next, chain_start, require
 
 NOTES = {16: "session used", 17: "stream created", 18: "stream dropped", 19: "confirmed", 20: "fork", 21: "chain mark",
-         22: "trim span", 23: "stream closed", 24: "request marks", 32: "far session", 33: "far stream open",
+         22: "trim span", 23: "stream closed", 24: "request marks", 25: "stream reserved", 32: "far session", 33: "far stream open",
          34: "far fork", 35: "far gap",
          36: "far end", 37: "far approve", 38: "far chains", 48: "pipe position", 49: "pipe dropped", 50: "ledger entry"}
 GAP = "16sHIQQQ16sBQqq"
@@ -203,6 +203,10 @@ class State:
         for lsn in range(as_of + 1, self.head + 1):
             if first <= lsn and (not n.end or lsn <= n.end):
                 self.near_batch(near, lsn, self.hashes[lsn - self.head - 1])
+
+    def note_stream_reserved(self, c):
+        n = fields(c, "id:H label:s")
+        self.next_stream = max(self.next_stream, n.id + 1)
 
     def note_stream_dropped(self, c):
         n = fields(c, "id:H reason:s")

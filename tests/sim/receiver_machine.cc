@@ -102,7 +102,7 @@ Status ReceiverMachine::start() {
   FarStoreOptions options;
   options.receiver_id = setup_.receiver_id;
   options.retention.window = setup_.journal.window;
-  options.retention.holding_pipes = {kSink};
+  options.retention.holds = these_pipes({kSink});
   p.store = std::make_unique<FarStore>(env(), p.journal.get(), &p.state, options);
   TG_CHECK(p.store->recover());
   tell_read_back();
