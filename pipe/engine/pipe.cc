@@ -78,7 +78,7 @@ Pipe::Pipe(Env env, PipeOptions options, RecordSource& source, PositionStore& po
       source_(source),
       positions_(positions),
       connector_(connector),
-      reader_(source, {options_.own_ids}),
+      reader_(source, {options_.own_ids, options_.end_at}),
       dead_letters_(env, options_.dead_letters),
       backoff_(*env.random, options_.first_backoff, options_.longest_backoff),
       log_(options_.name) {
@@ -88,6 +88,10 @@ Pipe::Pipe(Env env, PipeOptions options, RecordSource& source, PositionStore& po
 
 Pipe::~Pipe() = default;
 
+Bytes Pipe::first_state() {
+  return pack_state({}, {});
+}
+
 Status Pipe::open() {
   auto stored = positions_.get(options_.name);
   if (!stored.ok()) return std::move(stored).error().in_pipe(options_.name);
@@ -95,7 +99,8 @@ Status Pipe::open() {
     // Stored before anything is delivered, so that a crash in the first delivery finds where its dead letters
     // began.
     TG_CHECK(dead_letters_.open(std::nullopt));
-    TG_CHECK(positions_.set(options_.name, 0, pack_state(dead_letters_.mark(), {})));
+    TG_CHECK(positions_.set(options_.name, options_.start_after, pack_state(dead_letters_.mark(), {})));
+    position_ = options_.start_after;
   } else {
     DeadLetters::Mark mark;
     Status unpacked = unpack_state((*stored)->state, &mark, &state_);
@@ -123,6 +128,7 @@ Wake Pipe::step() {
     if (auto wait = store_position()) return *wait;
   }
   if (auto wait = open_connector()) return *wait;
+  if (auto wait = end_of_history()) return *wait;
   if (auto wait = fetch()) return *wait;
   return run_.has_value() ? deliver() : idle();
 }
@@ -132,6 +138,14 @@ std::optional<Wake> Pipe::open_connector() {
   if (Status opened = connector_.open(position_, state_); !opened.ok()) return fail(opened.error());
   connector_open_ = true;
   return std::nullopt;
+}
+
+std::optional<Wake> Pipe::end_of_history() {
+  if (position_ < options_.end_at) return std::nullopt;
+  if (unstored_since_.has_value()) {
+    if (auto wait = store_position()) return wait;
+  }
+  return halt(std::string(kHistoryFinished));
 }
 
 std::optional<Wake> Pipe::fetch() {

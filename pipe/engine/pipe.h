@@ -44,7 +44,8 @@
 namespace tidegate {
 
 enum class PipeState : std::uint8_t { kRunning, kStopped };
-std::string_view pipe_state_name(PipeState state);  // "RUNNING", "STOPPED"
+std::string_view pipe_state_name(PipeState state);                        // "RUNNING", "STOPPED"
+inline constexpr std::string_view kHistoryFinished = "history finished";  // message of a pipe that has ended
 
 struct PipeCounters {  // since the pipe object was made
   std::uint64_t batches = 0;
@@ -75,6 +76,8 @@ struct PipeStatus {
 struct PipeOptions {
   std::string name;
   std::vector<Id> own_ids;            // batches whose hops hold one of them are left out and counted
+  Lsn start_after = 0;                // position of a pipe that never stored one
+  Lsn end_at = UINT64_MAX;            // delivered up to here it stops: history only
   DeadLetters::Options dead_letters;  // `pipe` is filled in
   Nanos store_interval = kSecond;
   std::uint64_t store_bytes = 64ULL << 20;
@@ -101,6 +104,9 @@ class Pipe {
   Pipe(Env env, PipeOptions options, RecordSource& source, PositionStore& positions, Connector& connector);
   ~Pipe();
 
+  // What a pipe stores with a position before it has delivered anything.
+  static Bytes first_state();
+
   // Reads the stored position and cuts the dead letters to it. Once, before step().
   Status open();
   // One attempt at most. After stop() returns soon and changes nothing any more.
@@ -125,6 +131,7 @@ class Pipe {
   std::optional<Wake> tell_letters();
   std::optional<Wake> store_position();
   std::optional<Wake> open_connector();
+  std::optional<Wake> end_of_history();
   std::optional<Wake> fetch();
   Wake idle();
   Wake deliver();

@@ -10,22 +10,31 @@
 
 namespace tidegate {
 
-class PipeThread {
+// What keeps a pipe going: a thread, or a test in virtual time.
+class PipeRunner {
+ public:
+  virtual ~PipeRunner() = default;
+  // Any thread: the durable LSN of the journal has moved. Cheap.
+  virtual void notify() = 0;
+  // Any thread: takes the pipe out of STOPPED.
+  virtual void start() = 0;
+  // Any thread. Asks the pipe to end, waits at most `limit` of real time. kTimeout: it is still at it (a
+  // target that does not let go); else what closing the pipe said.
+  virtual Status stop(Nanos limit) = 0;
+};
+
+class PipeThread final : public PipeRunner {
  public:
   // `pipe` is open and outlives this. Starts at once.
   PipeThread(Env env, Pipe& pipe);
   // Stops and waits without a limit.
-  ~PipeThread();
+  ~PipeThread() override;
   PipeThread(const PipeThread&) = delete;
   PipeThread& operator=(const PipeThread&) = delete;
 
-  // Any thread: the durable LSN of the journal has moved. Cheap.
-  void notify();
-  // Any thread: takes the pipe out of STOPPED.
-  void start();
-  // Any thread. Asks the pipe to end, waits at most `limit` of real time. kTimeout: it is still at it (a
-  // target that does not let go); else what closing the pipe said.
-  Status stop(Nanos limit);
+  void notify() override;
+  void start() override;
+  Status stop(Nanos limit) override;
 
  private:
   void run();

@@ -18,12 +18,13 @@ Run::~Run() = default;
 
 bool RunReader::add(DecodedRecordPtr record, Run* run, std::optional<Error>* why) {
   const RecordMeta& meta = record->meta();
+  const Lsn last = std::min(meta.last_lsn(), options_.end);
   if (std::ranges::find_first_of(meta.hops, options_.own_ids) != meta.hops.end()) {
-    run->own_hops += meta.last_lsn() - run->last;
-    run->last = meta.last_lsn();
+    run->own_hops += last - run->last;
+    run->last = last;
     return true;
   }
-  for (Lsn lsn = std::max(run->last + 1, meta.first_lsn); lsn <= meta.last_lsn(); ++lsn) {
+  for (Lsn lsn = std::max(run->last + 1, meta.first_lsn); lsn <= last; ++lsn) {
     const std::size_t index = lsn - meta.first_lsn;
     if (auto trouble = record->trouble(index)) return *why = std::move(trouble), false;
     const DeliverableBatch batch{lsn, record->canonical(index), record->summary(index), &meta};
@@ -83,18 +84,21 @@ Result<std::optional<Run>> RunReader::next(Lsn position, std::size_t wanted_byte
   cursor_ = 0;
   Run run;
   run.last = position;
-  while (run.bytes < wanted_bytes) {
+  while (run.bytes < wanted_bytes && run.last < options_.end) {
     std::optional<Loss> loss;
     const Result<bool> extended = extend(&run, &loss);
     if (extended.ok() && *extended) continue;
     // What came before it is delivered first; the trouble is met again by the next call.
     if (run.last > position && (!extended.ok() || loss.has_value())) return std::optional(std::move(run));
     if (!extended.ok()) return extended.error();
-    if (loss.has_value()) return std::optional(lost(std::move(*loss)));
+    if (loss.has_value()) {
+      loss->last = std::min(loss->last, options_.end);
+      return std::optional(lost(std::move(*loss)));
+    }
     break;
   }
   if (run.last == position) return std::optional<Run>();
-  cursor_ = run.last + 1;
+  cursor_ = run.last + 1;  // at the end nothing is read any more
   return std::optional(std::move(run));
 }
 

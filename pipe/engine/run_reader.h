@@ -31,6 +31,7 @@ class RunReader {
  public:
   struct Options {
     std::vector<Id> own_ids;  // batches that came through one of them are left out
+    Lsn end = UINT64_MAX;     // nothing behind it is given
   };
 
   // `source` must outlive it.

@@ -2,7 +2,7 @@
 #include "pipe/process/do_nothing.h"
 
 #include "pipe/process/processor_state.h"
-#include "pipe/process/row_output.h"
+#include "pipe/engine/row_output.h"
 
 namespace tidegate {
 namespace {

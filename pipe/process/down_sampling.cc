@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "pipe/process/row_output.h"
+#include "pipe/engine/row_output.h"
 #include "pipe/process/series_key.h"
 
 namespace tidegate {

@@ -6,7 +6,7 @@
 
 #include "pipe/model/path.h"
 #include "pipe/process/processor_state.h"
-#include "pipe/process/row_output.h"
+#include "pipe/engine/row_output.h"
 
 namespace tidegate {
 namespace {

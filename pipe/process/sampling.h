@@ -29,7 +29,7 @@
 
 #include "pipe/engine/processor.h"
 #include "pipe/process/processor_state.h"
-#include "pipe/process/row_output.h"
+#include "pipe/engine/row_output.h"
 #include "pipe/process/series_key.h"
 #include "pipe/process/stored_value.h"
 

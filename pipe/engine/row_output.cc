@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pipe/process/row_output.h"
+#include "pipe/engine/row_output.h"
 
 namespace tidegate {
 

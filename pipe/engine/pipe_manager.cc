@@ -1,0 +1,605 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pipe/engine/pipe_manager.h"
+
+#include <algorithm>
+#include <set>
+#include <thread>
+
+#include "base/log.h"
+#include "pipe/engine/pipe_name.h"
+#include "pipe/engine/target_carrier.h"
+
+namespace tidegate {
+namespace {
+
+constexpr Nanos kRateSpan = 60 * kSecond;
+
+std::string folded(std::string_view name) {
+  std::string out(name);
+  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  return out;
+}
+
+const PluginInfo* find_plugin(const std::vector<PluginInfo>& plugins, const std::string& name) {
+  const std::string wanted = folded(name);
+  for (const PluginInfo& plugin : plugins)
+    if (plugin.name == wanted || std::ranges::find(plugin.aliases, wanted) != plugin.aliases.end())
+      return &plugin;
+  return nullptr;
+}
+
+Error unknown_plugin(PluginKind kind, const std::string& name, const std::vector<PluginInfo>& plugins) {
+  std::string known;
+  for (const PluginInfo& plugin : plugins) known += (known.empty() ? "" : ", ") + plugin.name;
+  return make_error(ErrorCode::kInvalidArgument, "there is no " + std::string(plugin_kind_name(kind)) + " '" +
+                                                     name + "'; known: " + known);
+}
+
+Error no_such_pipe(const std::string& name) {
+  return make_error(ErrorCode::kNotFound, "there is no pipe " + name);
+}
+
+}  // namespace
+
+struct PipeManager::Managed {
+  PipeSpec spec;
+  bool history = true, realtime = true;
+  RealtimeMode mode = RealtimeMode::kHybrid;
+  bool essential = true;
+  std::uint64_t max_bytes = 0;  // of a best-effort pipe; 0: as long as there is room
+  Nanos max_age = 0;
+  std::unique_ptr<Outbox> outbox;  // null: the daemon's journal is carried as it is
+  std::unique_ptr<EventCounter> outbox_events;
+  std::atomic<Lsn> outbox_stored{0};  // position of its last snapshot
+  std::atomic<bool> outbox_started{false};
+  std::unique_ptr<PipeRun> stage;  // fills the outbox
+  std::unique_ptr<Carrier> carrier;
+  std::atomic<bool> running{false};
+  std::atomic<bool> stop_told{false};
+
+  mutable std::mutex mutex;  // guards what follows
+  std::string message;       // why it does not run
+  struct Sample {
+    Nanos at = 0;
+    Lsn position = 0;
+  };
+  std::deque<Sample> samples;
+
+  CarriedJournal carried(const CarriedJournal& main) const {
+    if (!outbox) return main;
+    return {&outbox->journal(), &outbox->state(), &outbox->records(), true};
+  }
+  Lsn position() const { return stage ? stage->status().position : carrier ? carrier->status().position : 0; }
+  void say(std::string text) {
+    const std::scoped_lock lock(mutex);
+    message = std::move(text);
+  }
+  std::string said() const {
+    const std::scoped_lock lock(mutex);
+    return message;
+  }
+};
+
+PipeManager::PipeManager(Env env, PipeManagerOptions options, CarriedJournal main, EngineParts parts)
+    : env_(env),
+      options_(std::move(options)),
+      main_(main),
+      parts_(std::move(parts)),
+      events_(*main.journal) {}
+
+PipeManager::~PipeManager() = default;
+
+PipeManager::ManagedPtr PipeManager::find(const std::string& name) const {
+  const std::scoped_lock lock(mutex_);
+  const auto it = pipes_.find(folded(name));
+  return it == pipes_.end() ? nullptr : it->second;
+}
+
+std::vector<PipeManager::ManagedPtr> PipeManager::all() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<ManagedPtr> out;
+  for (const auto& [name, pipe] : pipes_) out.push_back(pipe);
+  return out;
+}
+
+std::string PipeManager::outbox_directory(const std::string& name) const {
+  return options_.data_dir + "/outbox/" + folded(name);
+}
+
+// ---- what can be known before anything is done
+
+std::vector<PluginInfo> PipeManager::plugins() const {
+  std::vector<PluginInfo> out = parts_.extractors;
+  out.insert(out.end(), parts_.processors.begin(), parts_.processors.end());
+  out.insert(out.end(), parts_.connectors.begin(), parts_.connectors.end());
+  return out;
+}
+
+const PluginInfo* PipeManager::connector_plugin(const Attributes& connector) const {
+  return find_plugin(parts_.connectors, connector.plugin);
+}
+
+Result<PipeSpec> PipeManager::check(PipeSpec spec) const {
+  TG_CHECK(check_pipe_name(spec.name));
+  if (spec.extractor.plugin.empty()) spec.extractor.plugin = parts_.extractors.front().name;
+  if (spec.processor.plugin.empty()) spec.processor.plugin = "do-nothing-processor";
+  const PluginInfo* extractor = find_plugin(parts_.extractors, spec.extractor.plugin);
+  if (extractor == nullptr)
+    return unknown_plugin(PluginKind::kExtractor, spec.extractor.plugin, parts_.extractors);
+  TG_CHECK(check_attributes(spec.extractor, *extractor));
+  TG_TRY(spec.extractor, with_own_names(spec.extractor, *extractor));
+  TG_TRY([[maybe_unused]] const ExtractPlan plan,
+         parts_.make_extract_plan(spec.extractor, spec.history_boundary));
+  TG_TRY([[maybe_unused]] const auto processor, parts_.make_processor(spec.processor));
+  const PluginInfo* connector = connector_plugin(spec.connector);
+  if (connector == nullptr)
+    return unknown_plugin(PluginKind::kConnector, spec.connector.plugin, parts_.connectors);
+  TG_CHECK(check_attributes(spec.connector, *connector));
+  TG_TRY(spec.connector, with_own_names(spec.connector, *connector));
+  return spec;
+}
+
+Status PipeManager::may_start(const PipeSpec& checked) const {
+  const PluginInfo* connector = connector_plugin(checked.connector);
+  if (connector == nullptr || connector->unavailable.empty()) return {};
+  return make_error(ErrorCode::kUnsupported, connector->name + ": " + connector->unavailable);
+}
+
+Status PipeManager::reach(const Attributes& connector) {
+  return parts_.reach ? parts_.reach(connector) : Status();
+}
+
+// ---- building
+
+PipeOptions PipeManager::pipe_options(const std::string& name) const {
+  PipeOptions out;
+  out.name = name;
+  out.own_ids = options_.own_ids;
+  out.dead_letters.directory = options_.data_dir + "/dead-letters";
+  out.on_loss = [this, name](const Loss& loss) {
+    return options_.write_ledger({.kind = ledger_kind::kGap,
+                                  .from = loss.first,
+                                  .to = loss.last,
+                                  .text = "pipe " + name + ": " + loss.text});
+  };
+  out.on_dead_letters = [this, name](std::uint64_t letters, const std::string& file) {
+    return options_.write_ledger(
+        {.kind = ledger_kind::kDeadLetter,
+         .amount = letters,
+         .text = "pipe " + name + ": refused by the target for good, kept in " + file});
+  };
+  return out;
+}
+
+// Of a pipe that has not run before. What was trimmed of the realtime data becomes a gap event.
+Lsn PipeManager::first_position(const Managed& pipe) const {
+  if (!pipe.history) return pipe.spec.history_boundary;
+  return std::min(main_.journal->first_lsn() - 1, pipe.spec.history_boundary);
+}
+
+Status PipeManager::open_outbox(Managed& pipe) {
+  if (pipe.outbox) return {};
+  TG_TRY(pipe.outbox, Outbox::open(env_, outbox_directory(pipe.spec.name), options_.outbox));
+  pipe.outbox_events = std::make_unique<EventCounter>(pipe.outbox->journal());
+  TG_TRY(const auto snapshot, pipe.outbox->load());
+  if (snapshot) pipe.outbox_stored = snapshot->position;
+  pipe.outbox_started = snapshot.has_value();
+  return {};
+}
+
+void PipeManager::make_stage(Managed& pipe) {
+  PipeRunParts parts;
+  parts.make_runner = parts_.make_runner;
+  parts.options = pipe_options(pipe.spec.name);
+  parts.options.store_interval = 5 * kSecond;
+  parts.make = [this, &pipe]() -> Result<PipeRunParts::Made> {
+    TG_TRY(ExtractPlan plan, parts_.make_extract_plan(pipe.spec.extractor, pipe.spec.history_boundary));
+    TG_TRY(auto processor, parts_.make_processor(pipe.spec.processor));
+    OutboxStage::Hooks hooks;
+    hooks.on_output = [&pipe] { pipe.carrier->notify(); };
+    hooks.on_stored = [&pipe](Lsn lsn) {
+      pipe.outbox_stored = lsn;
+      pipe.outbox_started = true;
+    };
+    hooks.on_unlike = [this, name = pipe.spec.name](const std::string& text) {
+      return options_.write_ledger({.kind = ledger_kind::kDuplicates, .text = "pipe " + name + ": " + text});
+    };
+    auto stage =
+        std::make_unique<OutboxStage>(*pipe.outbox, std::move(plan.selector), std::move(processor), hooks);
+    PositionStore* positions = stage.get();
+    return PipeRunParts::Made{std::move(stage), positions};
+  };
+  pipe.stage = std::make_unique<PipeRun>(env_, main_, std::move(parts));
+}
+
+Status PipeManager::make_carrier(Managed& pipe, Lsn start_after, Lsn end_at) {
+  CarrierPlan plan{pipe.spec.name, pipe.carried(main_), start_after, end_at, pipe.mode};
+  if (parts_.make_link_carrier) pipe.carrier = parts_.make_link_carrier(pipe.spec.connector, plan);
+  if (pipe.carrier) return {};
+  PipeOptions options = pipe_options(pipe.spec.name);
+  options.start_after = start_after;
+  options.end_at = end_at;
+  pipe.carrier = std::make_unique<TargetCarrier>(
+      env_, plan.from, [this, &pipe] { return parts_.make_connector(pipe.spec.connector, pipe.spec.name); },
+      parts_.make_runner, std::move(options));
+  return {};
+}
+
+// Everything but the threads. What is there already (outbox, positions) is taken up again.
+Status PipeManager::build(Managed& pipe) {
+  TG_TRY(const ExtractPlan plan, parts_.make_extract_plan(pipe.spec.extractor, pipe.spec.history_boundary));
+  TG_TRY(const auto processor, parts_.make_processor(pipe.spec.processor));
+  pipe.history = plan.history;
+  pipe.realtime = plan.realtime;
+  pipe.mode = plan.mode;
+  constexpr PluginKind kKind = PluginKind::kExtractor;
+  pipe.essential = folded(read_text(pipe.spec.extractor, "retention.hold", "essential")) == "essential";
+  TG_TRY(pipe.max_bytes, read_bytes(pipe.spec.extractor, kKind, "retention.max-bytes", 0));
+  TG_TRY(pipe.max_age, read_duration(pipe.spec.extractor, kKind, "retention.max-age", 0));
+  const bool changes = !plan.selector->passes_all() || processor->changes_bytes();
+  if (changes || env_.files->exists(outbox_directory(pipe.spec.name))) TG_CHECK(open_outbox(pipe));
+  const Lsn end = pipe.realtime ? UINT64_MAX : pipe.spec.history_boundary;
+  if (!pipe.outbox) return make_carrier(pipe, first_position(pipe), end);
+  make_stage(pipe);
+  return make_carrier(pipe, 0, UINT64_MAX);
+}
+
+// ---- changes
+
+void PipeManager::restore(const std::vector<PipeSpec>& pipes) {
+  for (const PipeSpec& spec : pipes) {
+    if (const Status made = create(spec); !made.ok())
+      log_error("pipe", spec.name + " cannot run: " + made.error().text());
+  }
+}
+
+Status PipeManager::create(const PipeSpec& spec) {
+  const std::scoped_lock change(changes_);
+  if (find(spec.name)) return make_error(ErrorCode::kAlreadyExists, "pipe " + spec.name);
+  auto pipe = std::make_shared<Managed>();
+  pipe->spec = spec;
+  pipe->message = spec.exception_message;
+  const Status built = build(*pipe);
+  if (!built.ok()) pipe->say(built.error().text());
+  {
+    const std::scoped_lock lock(mutex_);
+    pipes_[folded(spec.name)] = pipe;
+  }
+  if (!built.ok() || !spec.running) return built;
+  return start_now(*pipe);
+}
+
+Status PipeManager::start_now(Managed& pipe) {
+  if (!pipe.carrier) TG_CHECK(build(pipe));
+  TG_CHECK(stop_now(pipe));  // what stopped by itself, or a start that got half-way
+  Status started = may_start(pipe.spec);
+  if (started.ok() && pipe.stage) {
+    pipe.stage->set_range(first_position(pipe), pipe.realtime ? UINT64_MAX : pipe.spec.history_boundary);
+    started = pipe.stage->start();
+  }
+  if (started.ok()) started = pipe.carrier->start();
+  if (!started.ok()) {
+    pipe.say(started.error().text());
+    return started;
+  }
+  pipe.say({});
+  pipe.stop_told = false;
+  pipe.running = true;
+  return {};
+}
+
+Status PipeManager::stop_now(Managed& pipe) {
+  pipe.running = false;
+  Status first, second;
+  if (pipe.stage) first = pipe.stage->stop();
+  if (pipe.carrier) second = pipe.carrier->stop();
+  return first.ok() ? second : first;
+}
+
+Status PipeManager::start(const std::string& name) {
+  const std::scoped_lock change(changes_);
+  const ManagedPtr pipe = find(name);
+  if (!pipe) return no_such_pipe(name);
+  std::string message;
+  if (state_of(*pipe, &message) == PipeState::kRunning) return {};
+  return start_now(*pipe);
+}
+
+Status PipeManager::stop(const std::string& name) {
+  const std::scoped_lock change(changes_);
+  const ManagedPtr pipe = find(name);
+  if (!pipe) return no_such_pipe(name);
+  pipe->say({});
+  return stop_now(*pipe);
+}
+
+Status PipeManager::alter(const PipeSpec& spec) {
+  const std::scoped_lock change(changes_);
+  const ManagedPtr old = find(spec.name);
+  if (!old) return no_such_pipe(spec.name);
+  const bool was_running = old->running;
+  TG_CHECK(stop_now(*old));
+  auto pipe = std::make_shared<Managed>();
+  pipe->spec = spec;
+  std::optional<Lsn> carried;
+  if (old->carrier) carried = old->carrier->pinned();
+  const bool had_outbox = old->outbox != nullptr;
+  const bool other_target = old->spec.connector != spec.connector;
+  const bool other_bytes = old->spec.processor != spec.processor || old->spec.extractor != spec.extractor;
+  const Status altered = [&]() -> Status {
+    if (other_target && old->carrier) TG_CHECK(old->carrier->drop());
+    pipe->outbox = std::move(old->outbox);
+    pipe->outbox_events = std::move(old->outbox_events);
+    pipe->outbox_stored = old->outbox_stored.load();
+    pipe->outbox_started = old->outbox_started.load();
+    if (pipe->outbox && other_bytes) {  // what the processors remembered is of other attributes
+      TG_TRY(auto snapshot, pipe->outbox->load());
+      if (snapshot && !snapshot->processor_state.empty()) {
+        snapshot->processor_state.clear();
+        TG_CHECK(pipe->outbox->save(std::move(*snapshot)));
+      }
+    }
+    return build(*pipe);
+  }();
+  if (altered.ok() && carried) {
+    if (!had_outbox && pipe->outbox) {
+      if (!pipe->outbox_started) {
+        OutboxSnapshot snapshot;
+        snapshot.position = *carried;
+        snapshot.pipe_state = Pipe::first_state();
+        TG_CHECK(pipe->outbox->save(std::move(snapshot)));
+        pipe->outbox_stored = *carried;
+        pipe->outbox_started = true;
+      }
+    } else if (other_target) {
+      TG_CHECK(
+          make_carrier(*pipe, *carried, pipe->outbox || pipe->realtime ? UINT64_MAX : spec.history_boundary));
+    }
+  }
+  if (!altered.ok()) pipe->say(altered.error().text());
+  {
+    const std::scoped_lock lock(mutex_);
+    pipes_[folded(spec.name)] = pipe;
+  }
+  if (!altered.ok() || !was_running) return altered;
+  return start_now(*pipe);
+}
+
+Status PipeManager::drop(const std::string& name) {
+  const std::scoped_lock change(changes_);
+  const ManagedPtr pipe = find(name);
+  if (!pipe) return no_such_pipe(name);
+  TG_CHECK(stop_now(*pipe));
+  if (pipe->carrier) TG_CHECK(pipe->carrier->drop());
+  {
+    const std::scoped_lock lock(mutex_);
+    pipes_.erase(folded(name));
+  }
+  const bool had_outbox = pipe->outbox != nullptr;
+  pipe->carrier.reset();
+  pipe->stage.reset();
+  pipe->outbox_events.reset();
+  pipe->outbox.reset();
+  return had_outbox ? Outbox::remove(*env_.files, outbox_directory(name)) : Status();
+}
+
+Status PipeManager::collect_garbage() {
+  std::set<std::string> known;
+  for (const ManagedPtr& pipe : all()) known.insert(folded(pipe->spec.name));
+  PipePositions notes(main_.journal, main_.state);
+  for (const auto& [name, position] : main_.state->pipe_positions())
+    if (!known.contains(folded(name))) TG_CHECK(notes.drop(name));
+  const std::string folder = options_.data_dir + "/outbox";
+  if (env_.files->exists(folder)) {
+    TG_TRY(const std::vector<std::string> names, env_.files->list(folder));
+    for (const std::string& name : names)
+      if (!known.contains(name)) TG_CHECK(Outbox::remove(*env_.files, folder + "/" + name));
+  }
+  return main_.journal->sync();
+}
+
+void PipeManager::stop_all() {
+  const std::scoped_lock change(changes_);
+  std::vector<std::jthread> stopping;
+  for (const ManagedPtr& pipe : all()) {
+    stopping.emplace_back([this, pipe] {
+      if (const Status stopped = stop_now(*pipe); !stopped.ok())
+        log_warning("pipe", pipe->spec.name + ": stopped in mid-delivery, it is repeated after the start: " +
+                                stopped.error().text());
+    });
+  }
+  stopping.clear();
+  for (const ManagedPtr& pipe : all()) {
+    if (!pipe->outbox) continue;
+    if (const Status closed = pipe->outbox->journal().close(); !closed.ok())
+      log_warning("pipe", pipe->spec.name +
+                              ": the outbox's clean mark could not be written: " + closed.error().text());
+  }
+}
+
+void PipeManager::on_automatic_stop(std::function<void(const std::string&, const std::string&)> tell) {
+  const std::scoped_lock lock(mutex_);
+  tell_stop_ = std::move(tell);
+}
+
+// ---- every second
+
+void PipeManager::notify() {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [name, pipe] : pipes_) {
+    if (!pipe->running) continue;
+    if (pipe->stage) {
+      pipe->stage->notify();
+    } else {
+      pipe->carrier->notify();
+    }
+  }
+}
+
+void PipeManager::tick() {
+  const Nanos now = env_.clock->now();
+  std::function<void(const std::string&, const std::string&)> tell;
+  {
+    const std::scoped_lock lock(mutex_);
+    tell = tell_stop_;
+  }
+  for (const ManagedPtr& pipe : all()) {
+    if (pipe->carrier) pipe->carrier->tick();
+    {
+      const Lsn position = pipe->position();
+      const std::scoped_lock lock(pipe->mutex);
+      pipe->samples.push_back({now, position});
+      while (pipe->samples.size() > 2 && pipe->samples[1].at <= now - kRateSpan) pipe->samples.pop_front();
+    }
+    std::string message;
+    if (pipe->running && state_of(*pipe, &message) == PipeState::kStopped &&
+        !pipe->stop_told.exchange(true) && tell)
+      tell(pipe->spec.name, message);
+    if (!pipe->outbox) continue;
+    RetentionPolicy policy;
+    policy.window = options_.window;
+    policy.holds = [](const std::string&) { return true; };
+    const auto freed =
+        apply_retention(pipe->outbox->journal(), pipe->outbox->state(), policy, env_.clock->wall_micros());
+    if (!freed.ok()) pipe->say("retention of the outbox: " + freed.error().text());
+  }
+}
+
+bool PipeManager::holds(const std::string& name) const {
+  const ManagedPtr pipe = find(name);
+  return pipe != nullptr && !pipe->outbox && within_budget(*pipe, pipe->carrier->pinned().value_or(0));
+}
+
+bool PipeManager::holds_stream(StreamId stream) const {
+  const auto near = main_.state->near_stream(stream);
+  const ManagedPtr pipe = near ? find(near->label) : nullptr;
+  return pipe == nullptr || within_budget(*pipe, near->lsn_of(near->confirmed));
+}
+
+// A best-effort pipe holds what it has not delivered within its limits; without any, until the journal is
+// nearly full.
+bool PipeManager::within_budget(const Managed& pipe, Lsn position) const {
+  if (pipe.essential) return true;
+  const std::vector<SegmentInfo> segments = main_.journal->segments();
+  std::uint64_t behind = 0;
+  for (const SegmentInfo& segment : segments)
+    if (segment.last_lsn > position) behind += segment.bytes;
+  if (pipe.max_bytes != 0 && behind > pipe.max_bytes) return false;
+  if (pipe.max_age != 0 && position < main_.journal->durable_lsn()) {
+    const auto oldest = main_.journal->reader(std::max(position + 1, main_.journal->first_lsn())).next_meta();
+    if (oldest.ok() && *oldest &&
+        (*oldest)->arrival_micros < env_.clock->wall_micros() - pipe.max_age / kMicrosecond)
+      return false;
+  }
+  const JournalSpace space = main_.journal->space();
+  return pipe.max_bytes != 0 || pipe.max_age != 0 || space.quota == 0 || space.used < space.quota / 10 * 9;
+}
+
+std::optional<Lsn> PipeManager::read_elsewhere() const {
+  std::optional<Lsn> least;
+  for (const ManagedPtr& pipe : all()) {
+    if (!pipe->outbox || !pipe->outbox_started || !within_budget(*pipe, pipe->outbox_stored)) continue;
+    least = std::min(least.value_or(UINT64_MAX), pipe->outbox_stored.load());
+  }
+  return least;
+}
+
+// ---- views
+
+PipeState PipeManager::state_of(const Managed& pipe, std::string* message) const {
+  *message = pipe.said();
+  if (!pipe.running) return PipeState::kStopped;
+  const PipeStatus delivery = pipe.carrier->status();
+  if (pipe.stage) {
+    const PipeStatus filling = pipe.stage->status();
+    const bool finished = filling.message == kHistoryFinished;
+    const bool drained = pipe.outbox->journal().durable_lsn() <= delivery.position;
+    if (filling.state == PipeState::kStopped && (!finished || drained)) {
+      *message = filling.message;
+      return PipeState::kStopped;
+    }
+    if (delivery.message.empty() && !finished) *message = filling.message;
+  }
+  if (!delivery.message.empty()) *message = delivery.message;
+  return delivery.state;
+}
+
+std::uint64_t PipeManager::remaining(const Managed& pipe) const {
+  if (!pipe.carrier) return 0;
+  Lsn end = main_.journal->durable_lsn();
+  if (!pipe.realtime) end = std::min(end, pipe.spec.history_boundary);
+  const Lsn from = std::max(pipe.position(), pipe.history ? 0 : pipe.spec.history_boundary);
+  std::uint64_t out = from < end ? events_.between(from, end) : 0;
+  if (pipe.outbox)
+    out += pipe.outbox_events->between(pipe.carrier->status().position, pipe.outbox->journal().durable_lsn());
+  return out;
+}
+
+PipeView PipeManager::view(const Managed& pipe) const {
+  PipeView out;
+  out.name = pipe.spec.name;
+  out.state = state_of(pipe, &out.message);
+  out.history_boundary = pipe.spec.history_boundary;
+  if (!pipe.carrier) return out;
+  const PipeStatus delivery = pipe.carrier->status();
+  out.warning = delivery.warning;
+  out.position = pipe.position();
+  out.remaining_events = remaining(pipe);
+  out.carried_by = pipe.outbox ? "outbox, then " + delivery.connector : delivery.connector;
+  out.written_events = delivery.counters.written_events;
+  out.dead_letters = delivery.counters.dead_letters;
+  out.lost_lsns = delivery.counters.lost_lsns;
+  out.newest_event_ns = delivery.newest_event_ns;
+  std::optional<Managed::Sample> first, last;
+  {
+    const std::scoped_lock lock(pipe.mutex);
+    if (!pipe.samples.empty()) first = pipe.samples.front(), last = pipe.samples.back();
+  }
+  if (out.remaining_events == 0) {
+    out.remaining_seconds = 0;
+  } else if (first && last->at > first->at && last->position > first->position) {
+    const double done = static_cast<double>(events_.between(first->position, last->position));
+    if (done > 0)
+      out.remaining_seconds = static_cast<double>(out.remaining_events) / done *
+                              static_cast<double>(last->at - first->at) / static_cast<double>(kSecond);
+  }
+  return out;
+}
+
+std::vector<PipeView> PipeManager::pipes() const {
+  std::vector<PipeView> out;
+  for (const ManagedPtr& pipe : all()) out.push_back(view(*pipe));
+  return out;
+}
+
+std::vector<PipeManager::Detail> PipeManager::details() const {
+  std::vector<Detail> out;
+  for (const ManagedPtr& pipe : all()) {
+    Detail detail;
+    detail.spec = pipe->spec;
+    detail.state = state_of(*pipe, &detail.message);
+    if (pipe->carrier) detail.delivery = pipe->carrier->status();
+    if (pipe->stage) detail.outbox = pipe->stage->status();
+    if (pipe->outbox) detail.outbox_bytes = pipe->outbox->journal().space().used;
+    out.push_back(std::move(detail));
+  }
+  return out;
+}
+
+std::vector<std::string> PipeManager::sharing_connector(const std::string& name) const {
+  std::vector<std::string> out;
+  const ManagedPtr one = find(name);
+  if (!one) return out;
+  for (const ManagedPtr& pipe : all())
+    if (pipe->spec.connector == one->spec.connector) out.push_back(pipe->spec.name);
+  return out;
+}
+
+Status PipeManager::start_server() {
+  return make_error(ErrorCode::kUnsupported, "this daemon listens for no sender");
+}
+Status PipeManager::stop_server() {
+  return make_error(ErrorCode::kUnsupported, "this daemon listens for no sender");
+}
+
+}  // namespace tidegate
