@@ -247,8 +247,10 @@ TEST_F(SqliteStoreTest, RandomDamageNeverCrashesAndNeverGivesWhatCannotBe) {
 
 // ---- kills
 
-// Runs `child` in a process of its own, waits until it has written a byte to the pipe, and kills it with -9.
-void kill_at(const std::function<void(int)>& child, const std::function<void(int)>& before_kill = {}) {
+// Runs `child` in a process of its own, which gives it the end of a pipe to write to. `while_alive` has the
+// other end.
+void run_until_killed(const std::function<void(int)>& child,
+                      const std::function<void(int in, pid_t pid)>& while_alive) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
   const pid_t pid = ::fork();
@@ -258,19 +260,34 @@ void kill_at(const std::function<void(int)>& child, const std::function<void(int
     ::_exit(1);
   }
   ::close(ends[1]);
-  char byte = 0;
-  EXPECT_EQ(::read(ends[0], &byte, 1), 1);
-  if (before_kill) before_kill(ends[0]);
-  ::kill(pid, SIGKILL);
+  while_alive(ends[0], pid);
   int status = 0;
   ::waitpid(pid, &status, 0);
   EXPECT_TRUE(WIFSIGNALED(status));
   ::close(ends[0]);
 }
 
+// Kills `child` when it has written a byte.
+void kill_when_it_says_so(const std::function<void(int)>& child) {
+  run_until_killed(child, [](int in, pid_t pid) {
+    char byte = 0;
+    EXPECT_EQ(::read(in, &byte, 1), 1);
+    ::kill(pid, SIGKILL);
+  });
+}
+
+// The bytes that `child` writes until it kills itself.
+int confirmed_before_death(const std::function<void(int)>& child) {
+  int count = 0;
+  run_until_killed(child, [&count](int in, pid_t) {
+    for (char byte = 0; ::read(in, &byte, 1) == 1;) ++count;
+  });
+  return count;
+}
+
 TEST_F(SqliteStoreTest, AKillInMidTransactionLeavesNothingOfIt) {
   store_.reset();
-  kill_at([&](int out) {
+  kill_when_it_says_so([&](int out) {
     Session session(path_);
     // Pages of the open transaction reach the file of the log before the kill.
     if (session.run("PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN IMMEDIATE; DELETE FROM pipes") != 0)
@@ -288,32 +305,47 @@ TEST_F(SqliteStoreTest, AKillInMidTransactionLeavesNothingOfIt) {
   EXPECT_TRUE(set("x").ok()) << "a lock outlived its process";
 }
 
-TEST_F(SqliteStoreTest, AKillAtAnyMomentKeepsEveryChangeThatWasConfirmed) {
-  SimRandom random(9);
-  int expected = -1;
-  for (int round = 0; round < 15; ++round) {
-    store_.reset();
-    int confirmed = expected;
-    kill_at(
-        [&](int out) {
-          reopen();
-          for (int i = expected + 1;; ++i)
-            if (!set(std::to_string(i)).ok() || ::write(out, "x", 1) != 1) return;
-        },
-        [&](int in) {
-          ++confirmed;
-          char byte = 0;
-          for (std::uint64_t n = random.below(6); n > 0 && ::read(in, &byte, 1) == 1; --n) ++confirmed;
-          ::usleep(static_cast<useconds_t>(random.below(1500)));  // pace: somewhere within a transaction
-          ASSERT_EQ(::fcntl(in, F_SETFL, O_NONBLOCK), 0);
-          while (::read(in, &byte, 1) == 1) ++confirmed;
-        });
+// Replaces the writes of SQLite in this process: the one that `writes_left` counts down to is torn in the
+// middle and kills the process.
+int writes_left = 0;
+
+ssize_t write_until_killed(int fd, const void* bytes, std::size_t size, off_t offset) {
+  if (writes_left-- > 0) return ::pwrite(fd, bytes, size, offset);
+  (void)!::pwrite(fd, bytes, size / 2, offset);
+  ::raise(SIGKILL);
+  return -1;
+}
+
+void kill_this_process_at_write(int n) {
+  sqlite3_vfs* system = sqlite3_vfs_find(nullptr);
+  writes_left = n;
+  for (const char* call : {"pwrite", "pwrite64"})
+    system->xSetSystemCall(system, call, reinterpret_cast<sqlite3_syscall_ptr>(&write_until_killed));
+}
+
+TEST_F(SqliteStoreTest, AKillAtAnyWriteKeepsEveryChangeThatWasConfirmedAndNoPartOfAnother) {
+  ASSERT_TRUE(set("-1").ok());
+  store_.reset();
+  int last = -1;
+  for (int write = 0; write < 60; ++write) {
+    const int confirmed = confirmed_before_death([&](int out) {
+      kill_this_process_at_write(write);
+      reopen();
+      for (int i = last + 1; i <= last + 100; ++i) {
+        if (!set(std::to_string(i)).ok() || ::write(out, "x", 1) != 1) return;
+        if (i % 3 == 0) Session(path_).run("PRAGMA wal_checkpoint(TRUNCATE)");
+      }
+    });
     reopen();
-    const int stored = std::stoi(store_->load().value().settings.at("k"));
-    EXPECT_GE(stored, confirmed);
-    expected = stored;
-    EXPECT_EQ(store_->load().value().pipes, whole_.pipes);
+    const CatalogueSnapshot found = store_->load().value();
+    const int stored = std::stoi(found.settings.at("k"));
+    EXPECT_GE(stored, last + confirmed) << "killed at write " << write;
+    EXPECT_LE(stored, last + confirmed + 1);
+    EXPECT_EQ(found.pipes, whole_.pipes);
+    last = stored;
+    store_.reset();
   }
+  EXPECT_GT(last, 60) << "hardly anything was written before the kills";
 }
 
 }  // namespace

@@ -122,13 +122,16 @@ class InfluxdTest : public ::testing::Test {
     pipe_ = std::make_unique<Pipe>(real_env(), std::move(options), source_, positions_, *sink_);
     ASSERT_TRUE(pipe_->open().ok());
   }
+  void step_until(const std::function<bool()>& reached) {
+    const Nanos deadline = real_env().clock->now() + 60 * kSecond;
+    while (!reached() && real_env().clock->now() < deadline) {
+      if (pipe_->step().at > real_env().clock->now()) ::usleep(1000);  // poll
+    }
+  }
   // Steps until everything is delivered.
   void run() {
     if (pipe_ == nullptr) start();
-    const Nanos deadline = real_env().clock->now() + 60 * kSecond;
-    while (pipe_->status().lag_lsns > 0 && real_env().clock->now() < deadline) {
-      if (pipe_->step().at > real_env().clock->now()) ::usleep(1000);  // poll
-    }
+    step_until([this] { return pipe_->status().lag_lsns == 0; });
     ASSERT_EQ(pipe_->status().lag_lsns, 0u) << pipe_->status().message;
   }
   Batch row(std::string_view table, const std::vector<FieldView>& fields, std::int64_t time,
@@ -229,9 +232,7 @@ TEST_F(InfluxdTest, AServerThatIsKilledAndComesBackHasEveryPointOnce) {
   run();
   server_->kill();
   for (int i = kBatches / 3; i < kBatches; ++i) source_.append(number_batch(1 + i * kRows, kRows));
-  for (int i = 0; i < 3; ++i) {
-    if (pipe_->step().at > real_env().clock->now()) ::usleep(40'000);  // poll
-  }
+  step_until([this] { return pipe_->status().counters.retries > 0; });
   EXPECT_GT(pipe_->status().counters.retries, 0u);
   EXPECT_EQ(pipe_->status().state, PipeState::kRunning);
   server_->start();
