@@ -4,9 +4,9 @@
 #include <map>
 
 #include "base/log.h"
+#include "base/version.h"
 #include "pipe/control/ledger_text.h"
 #include "pipe/control/process_figures.h"
-#include "pipe/control/version.h"
 #include "receiver/receiver_daemon.h"
 
 namespace tidegate {

@@ -2,10 +2,10 @@
 // What tidegate-sender shows of itself; renewed every second in the loop's thread.
 #include <algorithm>
 
+#include "base/version.h"
 #include "pipe/control/ledger_text.h"
 #include "pipe/control/process_figures.h"
 #include "pipe/control/status_render.h"
-#include "pipe/control/version.h"
 #include "pipe/engine/json_text.h"
 #include "sender/sender_daemon.h"
 
