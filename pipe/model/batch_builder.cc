@@ -14,9 +14,6 @@
 namespace tidegate {
 namespace {
 
-using canonical::is_known;
-using canonical::is_text;
-using canonical::width;
 using Series = SeriesStore::Series;
 using Slot = SeriesStore::Slot;
 
@@ -89,7 +86,7 @@ const std::uint8_t* move_value(const std::uint8_t* from, Slot* slot) {
     slot->next += 4 + std::size_t{size};
     return from + 4 + size;
   }
-  const std::size_t size = width(slot->type);
+  const std::size_t size = width_of(slot->type);
   switch (size) {
     case 8:
       std::memcpy(slot->next, from, 8);
@@ -164,7 +161,7 @@ std::size_t BatchBuilder::Impl::log_value(Slot& slot, const ValueView& value) {
     slot.text_bytes += 4 + value.text.size();
     return 4 + value.text.size();
   }
-  switch (width(value.type)) {
+  switch (width_of(value.type)) {
     case 8:
       log.append(value.u64);
       return 8;

@@ -244,12 +244,12 @@ class RandomRows {
                    static_cast<ColumnRole>(random_() % 8 == 0),
                    random_() % 5 == 0 ? Presence::kNull : Presence::kValue, ""};
     if (out.presence == Presence::kNull) return out;
-    if (test::is_text(out.type)) {
+    if (is_text(out.type)) {
       out.bits = word();
     } else if (out.type == ValueType::kBool) {
       out.bits = bits_of(random_() % 2 == 0);
     } else {
-      out.bits = bits_of(random_()).substr(0, test::width_of(out.type));
+      out.bits = bits_of(random_()).substr(0, width_of(out.type));
     }
     return out;
   }

@@ -8,9 +8,6 @@
 namespace tidegate {
 namespace {
 
-using canonical::is_text;
-using canonical::width;
-
 // Gives the rows of one series after another. Its buffers grow to the widest series and are then used again.
 class RowFeed {
  public:
@@ -65,7 +62,7 @@ class RowFeed {
       cursor->next += 4 + std::size_t{size};
       return;
     }
-    switch (width(value->type)) {
+    switch (width_of(value->type)) {
       case 8:
         std::memcpy(&value->u64, cursor->next, 8);
         break;
@@ -75,7 +72,7 @@ class RowFeed {
       default:
         value->b = *cursor->next != 0;
     }
-    cursor->next += width(value->type);
+    cursor->next += width_of(value->type);
   }
 
   std::size_t load_all() {

@@ -2,7 +2,7 @@
 // Inside pipe/model: what the files that write and read canonical bytes share. Format: doc/batch_format.md.
 #pragma once
 
-#include "pipe/model/batch.h"
+#include "pipe/model/value_type.h"
 
 namespace tidegate::canonical {
 
@@ -15,17 +15,6 @@ constexpr bool is_known(EventKind kind) {
 // The kinds whose bodies hold event times; all others are written with unit 0.
 constexpr bool has_time(EventKind kind) {
   return kind == EventKind::kRows || kind == EventKind::kDeletion || kind == EventKind::kGap;
-}
-constexpr bool is_known(ValueType type) {
-  return type >= ValueType::kBool && type <= ValueType::kTimestamp;
-}
-constexpr bool is_text(ValueType type) {
-  return type == ValueType::kText || type == ValueType::kBlob;
-}
-// Bytes of a value of a fixed width; 0 for text and blob.
-constexpr std::size_t width(ValueType type) {
-  constexpr std::uint8_t kWidths[] = {0, 1, 4, 8, 8, 4, 8, 0, 0, 4, 8};
-  return kWidths[static_cast<std::uint8_t>(type)];
 }
 
 void write_head(ByteWriter& writer, EventKind kind, const BatchHead& head);

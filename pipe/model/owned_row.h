@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // For tests and fuzz programs: a row that owns its bytes, and the canonical form written the slow and obvious
 // way, from the rules of doc/batch_format.md alone, with ordered maps. It shares nothing with BatchBuilder
-// but the types.
+// but the types and their widths.
 #pragma once
 
 #include <compare>
@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "pipe/model/batch.h"
+#include "pipe/model/value_type.h"
 
 namespace tidegate::test {
 
@@ -34,23 +34,6 @@ struct OwnedRow {
   std::int64_t time = 0;
   auto operator<=>(const OwnedRow&) const = default;
 };
-
-inline bool is_text(ValueType type) {
-  return type == ValueType::kText || type == ValueType::kBlob;
-}
-
-inline std::size_t width_of(ValueType type) {
-  switch (type) {
-    case ValueType::kBool:
-      return 1;
-    case ValueType::kInt32:
-    case ValueType::kFloat:
-    case ValueType::kDate:
-      return 4;
-    default:
-      return 8;
-  }
-}
 
 template <class T>
 std::string bits_of(T value) {

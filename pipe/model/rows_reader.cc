@@ -9,10 +9,6 @@
 namespace tidegate {
 namespace {
 
-using canonical::is_known;
-using canonical::is_text;
-using canonical::width;
-
 constexpr std::size_t kLeastSeries = 4 + 4 + 8 + 1 + 1;  // key, rows, one time, one column with one bool
 constexpr std::size_t kLeastSection = 1 + 4 + 4 + 4 + 4 + kLeastSeries;
 constexpr std::size_t kLeastColumn = 4 + 1 + 1;
@@ -217,7 +213,7 @@ bool RowsReader::read_values(const ColumnHead& head, std::uint32_t count, Column
     column->values = ByteReader(start).rest().data();
     return reader_.ok();
   }
-  const ByteView values = reader_.bytes(std::size_t{count} * width(head.type));
+  const ByteView values = reader_.bytes(std::size_t{count} * width_of(head.type));
   column->values = values.data();
   if (head.type == ValueType::kBool && std::ranges::any_of(values, [](std::uint8_t v) { return v > 1; })) {
     return refuse("a bool of column \"" + std::string(head.name) + "\" is neither 0 nor 1");

@@ -5,20 +5,18 @@
 #include <numeric>
 #include <tuple>
 
-#include "pipe/model/canonical.h"
+#include "pipe/model/value_type.h"
 
 namespace tidegate {
 namespace {
 
-using canonical::is_text;
-using canonical::width;
 using Series = SeriesStore::Series;
 using Slot = SeriesStore::Slot;
 
 constexpr std::size_t kTime = 8;
 
 std::size_t value_bytes(const Slot& slot) {
-  return is_text(slot.type) ? slot.text_bytes : slot.values * width(slot.type);
+  return is_text(slot.type) ? slot.text_bytes : slot.values * width_of(slot.type);
 }
 
 bool is_used(const Slot& slot) {

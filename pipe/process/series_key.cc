@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipe/process/series_key.h"
 
-#include "pipe/process/stored_value.h"
+#include "pipe/model/value_type.h"
 
 namespace tidegate {
 
@@ -67,12 +67,11 @@ void write_column_id(ByteWriter& writer, const ColumnId& column) {
 ColumnId read_column_id(ByteReader& reader) {
   ColumnId column;
   column.name = reader.str32();
-  const std::uint8_t type = reader.u8();
-  const std::uint8_t role = reader.u8();
-  if (!is_known_type(type) || role > static_cast<std::uint8_t>(ColumnRole::kAttribute)) reader.fail();
-  column.type = static_cast<ValueType>(type);
-  column.role = static_cast<ColumnRole>(role);
-  return column;
+  column.type = static_cast<ValueType>(reader.u8());
+  column.role = static_cast<ColumnRole>(reader.u8());
+  if (is_known(column.type) && column.role <= ColumnRole::kAttribute) return column;
+  reader.fail();
+  return {};
 }
 
 }  // namespace tidegate

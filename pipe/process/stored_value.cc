@@ -4,28 +4,16 @@
 #include <cmath>
 #include <cstring>
 
+#include "pipe/model/value_type.h"
 #include "pipe/process/event_time.h"
 
 namespace tidegate {
 namespace {
 
-std::size_t width(ValueType type) {
-  switch (type) {
-    case ValueType::kBool:
-      return 1;
-    case ValueType::kInt32:
-    case ValueType::kFloat:
-    case ValueType::kDate:
-      return 4;
-    default:
-      return 8;
-  }
-}
-
 std::uint64_t bits_of(const ValueView& value) {
   if (value.type == ValueType::kBool) return value.b ? 1 : 0;
   std::uint64_t bits = 0;
-  std::memcpy(&bits, &value.u64, width(value.type));
+  std::memcpy(&bits, &value.u64, width_of(value.type));
   return bits;
 }
 
@@ -51,7 +39,7 @@ StoredValue StoredValue::of(const ValueView& value) {
 }
 
 void StoredValue::assign(const ValueView& value) {
-  if (has_text(value.type)) {
+  if (is_text(value.type)) {
     text = value.text;
   } else {
     bits = bits_of(value);
@@ -61,42 +49,35 @@ void StoredValue::assign(const ValueView& value) {
 ValueView StoredValue::view(ValueType type) const {
   ValueView out;
   out.type = type;
-  if (has_text(type)) {
+  if (is_text(type)) {
     out.text = text;
   } else if (type == ValueType::kBool) {
     out.b = bits != 0;
   } else {
-    std::memcpy(&out.u64, &bits, width(type));
+    std::memcpy(&out.u64, &bits, width_of(type));
   }
   return out;
 }
 
 void write_value(ByteWriter& writer, ValueType type, const StoredValue& value) {
-  if (has_text(type)) return writer.str32(value.text);
-  Bytes bytes(width(type));
+  if (is_text(type)) return writer.str32(value.text);
+  Bytes bytes(width_of(type));
   std::memcpy(bytes.data(), &value.bits, bytes.size());
   writer.bytes(bytes);
 }
 
 StoredValue read_value(ByteReader& reader, ValueType type) {
   StoredValue out;
-  if (has_text(type)) {
+  if (is_text(type)) {
     out.text = reader.str32();
     return out;
   }
-  const ByteView bytes = reader.bytes(width(type));
+  const ByteView bytes = reader.bytes(width_of(type));
   if (!bytes.empty()) std::memcpy(&out.bits, bytes.data(), bytes.size());
   if (type == ValueType::kBool && out.bits > 1) reader.fail();
   return out;
 }
 
-bool is_known_type(std::uint8_t type) {
-  return type >= static_cast<std::uint8_t>(ValueType::kBool) &&
-         type <= static_cast<std::uint8_t>(ValueType::kTimestamp);
-}
-bool has_text(ValueType type) {
-  return type == ValueType::kText || type == ValueType::kBlob;
-}
 bool is_floating(ValueType type) {
   return type == ValueType::kFloat || type == ValueType::kDouble;
 }
@@ -131,7 +112,7 @@ bool is_less(const ValueView& a, const ValueView& b) {
 }
 
 bool is_same(const ValueView& a, const ValueView& b) {
-  return has_text(a.type) ? a.text == b.text : bits_of(a) == bits_of(b);
+  return is_text(a.type) ? a.text == b.text : bits_of(a) == bits_of(b);
 }
 
 }  // namespace tidegate

@@ -25,8 +25,6 @@ void write_value(ByteWriter& writer, ValueType type, const StoredValue& value);
 // Fails the reader where the bytes are no value of the type.
 StoredValue read_value(ByteReader& reader, ValueType type);
 
-bool is_known_type(std::uint8_t type);
-bool has_text(ValueType type);
 // With a size that differences make sense of: int32, int64, uint64, float, double, timestamp. A date is
 // yyyymmdd and has none.
 bool is_number(ValueType type);
