@@ -29,6 +29,10 @@ class CatalogueStore {
   // its name with ".damaged-<now_micros>" behind it. Refused (kAlreadyExists) where load() works, and as
   // load() where the file is locked or of a newer version.
   virtual Status rebuild(const CatalogueSnapshot& content, std::int64_t now_micros) = 0;
+
+ protected:
+  // What rebuild() refuses is an error here.
+  Status check_rebuildable();
 };
 
 // An SQLite 3 file. Waits at most `busy_limit` for another connection. Real files only: SQLite does not go

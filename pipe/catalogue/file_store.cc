@@ -30,14 +30,8 @@ class FileStore final : public CatalogueStore {
   }
 
   Status rebuild(const CatalogueSnapshot& content, std::int64_t now_micros) override {
-    if (exists()) {
-      const auto present = load();
-      if (present.ok())
-        return Error(ErrorCode::kAlreadyExists, "the catalogue can be read, there is nothing to rebuild")
-            .at_path(path_);
-      if (present.error().code != ErrorCode::kDamaged) return present.error();
-      TG_CHECK(files_.rename(path_, path_ + ".damaged-" + std::to_string(now_micros)));
-    }
+    TG_CHECK(check_rebuildable());
+    if (exists()) TG_CHECK(files_.rename(path_, path_ + ".damaged-" + std::to_string(now_micros)));
     return replace_file(files_, path_, as_bytes(export_json(content)));
   }
 

@@ -44,13 +44,7 @@ class SqliteStore final : public CatalogueStore {
   }
 
   Status rebuild(const CatalogueSnapshot& content, std::int64_t now_micros) override {
-    if (exists()) {
-      const auto present = load();
-      if (present.ok())
-        return Error(ErrorCode::kAlreadyExists, "the catalogue can be read, there is nothing to rebuild")
-            .at_path(path_);
-      if (present.error().code != ErrorCode::kDamaged) return present.error();
-    }
+    TG_CHECK(check_rebuildable());
     database_.reset();
     TG_CHECK(create(path_ + ".new", content));
     const std::string aside = path_ + ".damaged-" + std::to_string(now_micros);
