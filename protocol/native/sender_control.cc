@@ -351,15 +351,10 @@ void SenderLink::confirm_verdict(Verdict v) {
   if (v == Verdict::kNo) return doubt("the receiver does not have what it answered ok");
   if (v == Verdict::kNotNow) {
     confirm_not_before_ = now_ + 5 * kLinkSecond;
-    if (++unproven_confirms_ == kUnprovenConfirms) {
-      unproven_ =
-          "the receiver answers no questions, so nothing can be confirmed: set `ask` alike on both sides";
-      notice(true, unproven_);
-    }
+    if (++unproven_confirms_ == kUnprovenConfirms) notice(true, kAnswersNoQuestions);
     return finish_control();
   }
   unproven_confirms_ = 0;
-  unproven_.clear();
   for (const ChainClaim& claim : control_->claims) {
     if (Stream* s = find_stream(claim.stream)) s->confirmed_at = now_;
     if (claim.seq > store_->confirmed(claim.stream))

@@ -512,10 +512,11 @@ LinkNanos SenderLink::wake_at() const {
 std::vector<SenderStreamView> SenderLink::streams() const {
   static constexpr const char* kNames[] = {"waiting",      "resolving", "sending",
                                            "STOPPED: gap", "ending",    "ended"};
+  const std::string unproven = unproven_confirms_ < kUnprovenConfirms ? "" : kAnswersNoQuestions;
   std::vector<SenderStreamView> out;
   for (const auto& [id, s] : streams_)
     out.push_back({id, store_->label(id), kNames[static_cast<int>(s->phase)],
-                   s->message.empty() ? unproven_ : s->message, store_->head(id), s->soft,
+                   s->message.empty() ? unproven : s->message, store_->head(id), s->soft,
                    store_->confirmed(id), store_->trimmed(id), store_->generation(id),
                    s->phase == Stream::Phase::kStoppedGap});
   return out;

@@ -266,8 +266,7 @@ class SenderLink {
   StreamId refused_stream_ = 0;          // whose frame was answered `fail` in this session
   std::uint32_t unproven_confirms_ = 0;  // in a row that the receiver could not judge
   LinkNanos last_beat_ = 0;
-  std::string unproven_;  // what the operator should do about them
-  double tokens_ = 0;     // of the rate limit, bytes; may be negative
+  double tokens_ = 0;  // of the rate limit, bytes; may be negative
   LinkNanos tokens_at_ = 0;
   std::uint32_t timeouts_in_row_ = 0;
   std::uint32_t timeout_factor_ =

@@ -9,6 +9,8 @@
 namespace tidegate {
 
 constexpr std::uint32_t kUnprovenConfirms = 3;  // in a row, 5 s apart: then the operator is told
+constexpr const char* kAnswersNoQuestions =
+    "the receiver answers no questions, so nothing can be confirmed: set `ask` alike on both sides";
 
 struct SenderLink::InFlight {
   Purpose purpose = Purpose::kProbe;
