@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "pipe/control/data_dir.h"
+#include "pipe/control/ledger_text.h"
 #include "pipe/control/loop_call.h"
 
 namespace tidegate {
@@ -106,7 +107,9 @@ Status ReceiverDaemon::start_pipes() {
 void ReceiverDaemon::tell_rot(const DamagedRange& range) {
   if (knows_damage(state_.ledger_recent(), range)) return;
   log_error("journal", "found by the background check: " + range.segment + " is damaged: " + range.reason);
-  (void)write_ledger(damage_entry(range, 0));
+  const Status told = write_ledger(damage_entry(range, 0));
+  if (!told.ok())
+    log_warning("journal", damage_not_in_ledger(config_.daemon.journal.directory, told.error()));
 }
 
 Status ReceiverDaemon::write_ledger(LedgerEntry entry) {

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "pipe/control/data_dir.h"
+#include "pipe/control/ledger_text.h"
 #include "pipe/control/loop_call.h"
 #include "pipe/control/process_figures.h"
 
@@ -79,10 +80,11 @@ Status SenderDaemon::open_journal() {
 
 // In the scrub's thread, in each pass again.
 void SenderDaemon::tell_rot(const DamagedRange& range) {
-  if (!knows_damage(state_.ledger_recent(), range)) {
-    log_error("journal", "found by the background check: " + range.segment + " is damaged: " + range.reason);
-    (void)state_.write_ledger(*journal_, damage_entry(range, env_.clock->wall_micros()));
-  }
+  if (knows_damage(state_.ledger_recent(), range)) return;
+  log_error("journal", "found by the background check: " + range.segment + " is damaged: " + range.reason);
+  const Status told = state_.write_ledger(*journal_, damage_entry(range, env_.clock->wall_micros()));
+  if (!told.ok())
+    log_warning("journal", damage_not_in_ledger(config_.daemon.journal.directory, told.error()));
 }
 
 // Marks of requests whose rows a crash has cut off: before anything is appended that would take their LSNs.

@@ -21,4 +21,11 @@ std::string ledger_line(const LedgerEntry& entry) {
   return entry.text.empty() ? out : out + ": " + entry.text;
 }
 
+std::string damage_not_in_ledger(const std::string& journal_directory, const Error& why) {
+  return "the damage is not in the ledger of the journal " + journal_directory + ": " + why.text() +
+         "; the next background check tries again. Make room there or replace the disk; `tidegate journal "
+         "verify " +
+         journal_directory + " --hash` shows what is damaged";
+}
+
 }  // namespace tidegate

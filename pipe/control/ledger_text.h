@@ -10,4 +10,7 @@ namespace tidegate {
 // "2026-05-01T08:00:00Z gap stream 1: 6..10: declared to the receiver"
 std::string ledger_line(const LedgerEntry& entry);
 
+// For the log, when the entry for damage that a background check found cannot be written.
+std::string damage_not_in_ledger(const std::string& journal_directory, const Error& why);
+
 }  // namespace tidegate
