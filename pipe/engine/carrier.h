@@ -37,8 +37,9 @@ class Carrier {
   virtual Status start() = 0;
   // Nothing is under way any more when it returns; kTimeout: something still is.
   virtual Status stop() = 0;
-  // Forgets its position for good; stopped before.
-  virtual Status drop() = 0;
+  // The pipe is dropped or has another carrier from now on: what the carrier alone keeps is given up. Stopped
+  // before.
+  virtual Status leave() { return {}; }
   // There is something new in the journal. Cheap.
   virtual void notify() = 0;
   // About every second, in the daemon's loop.

@@ -15,13 +15,14 @@ Bytes encode_snapshot(const OutboxSnapshot& snapshot) {
   writer.u64(snapshot.position);
   writer.u64(snapshot.outbox_lsn);
   writer.bytes32(snapshot.pipe_state);
+  writer.u64(snapshot.processor_key);
   writer.bytes32(snapshot.processor_state);
   writer.bytes(xxh3_128(out).view());
   return out;
 }
 
 Result<OutboxSnapshot> decode_snapshot(ByteView bytes) {
-  if (bytes.size() < outbox_format::kHeadBytes + 8 + outbox_format::kHashBytes)
+  if (bytes.size() < outbox_format::kLeastBytes)
     return make_error(ErrorCode::kTruncated,
                       "a snapshot of an outbox with " + std::to_string(bytes.size()) + " bytes");
   ByteReader reader(bytes);
@@ -40,6 +41,7 @@ Result<OutboxSnapshot> decode_snapshot(ByteView bytes) {
   out.position = reader.u64();
   out.outbox_lsn = reader.u64();
   out.pipe_state = to_bytes(reader.bytes32());
+  out.processor_key = reader.u64();
   out.processor_state = to_bytes(reader.bytes32());
   if (!reader.ok() || reader.rest().size() != outbox_format::kHashBytes)
     return make_error(ErrorCode::kMalformed, "a snapshot of an outbox whose lengths do not fit");

@@ -18,11 +18,12 @@
 namespace tidegate {
 
 struct OutboxSnapshot {
-  std::uint64_t number = 0;  // counts the snapshots; filled in by save()
-  Lsn position = 0;          // last LSN of the daemon's journal that is processed
-  Lsn outbox_lsn = 0;        // last LSN of the outbox that came of it
-  Bytes pipe_state;          // of the pipe that fills the outbox
-  Bytes processor_state;     // empty: as newly made
+  std::uint64_t number = 0;         // counts the snapshots; filled in by save()
+  Lsn position = 0;                 // last LSN of the daemon's journal that is processed
+  Lsn outbox_lsn = 0;               // last LSN of the outbox that came of it
+  Bytes pipe_state;                 // of the pipe that fills the outbox
+  std::uint64_t processor_key = 0;  // of what made the state: another one begins as newly made
+  Bytes processor_state;            // empty: as newly made
   bool operator==(const OutboxSnapshot&) const = default;
 };
 Bytes encode_snapshot(const OutboxSnapshot& snapshot);

@@ -25,10 +25,11 @@ std::vector<Id> hops_behind(const RecordMeta& meta) {
 }  // namespace
 
 OutboxStage::OutboxStage(Outbox& outbox, std::unique_ptr<Selector> selector,
-                         std::unique_ptr<Processor> processor, Hooks hooks)
+                         std::unique_ptr<Processor> processor, std::uint64_t key, Hooks hooks)
     : outbox_(outbox),
       selector_(std::move(selector)),
       processor_(std::move(processor)),
+      key_(key),
       hooks_(std::move(hooks)) {}
 
 std::string OutboxStage::describe() const {
@@ -44,7 +45,8 @@ Status OutboxStage::open(Lsn position, ByteView) {
       return make_error(ErrorCode::kInternal, "the outbox stands at LSN " +
                                                   std::to_string(snapshot->position) + ", its pipe at " +
                                                   std::to_string(position));
-    if (!snapshot->processor_state.empty()) TG_CHECK(processor_->restore(snapshot->processor_state));
+    if (!snapshot->processor_state.empty() && snapshot->processor_key == key_)
+      TG_CHECK(processor_->restore(snapshot->processor_state));
     repeated_ = snapshot->outbox_lsn;
   }
   written_before_ = outbox_.journal().head();
@@ -183,6 +185,7 @@ Status OutboxStage::set(const std::string&, Lsn lsn, ByteView state) {
   snapshot.position = lsn;
   snapshot.outbox_lsn = repeated_ < written_before_ ? repeated_ : outbox_.journal().durable_lsn();
   snapshot.pipe_state = to_bytes(state);
+  snapshot.processor_key = key_;
   if (ready_) snapshot.processor_state = processor_->state();
   TG_CHECK(outbox_.save(std::move(snapshot)));
   hooks_.on_stored(lsn);

@@ -26,9 +26,9 @@ class OutboxStage final : public Connector, public PositionStore {
     std::function<void(Lsn)> on_stored = [](Lsn) {};
     std::function<Status(const std::string& text)> on_unlike = [](const std::string&) { return Status(); };
   };
-  // `outbox` outlives it.
+  // `outbox` outlives it. `key`: of what selector and processor are; a state of others is not restored.
   OutboxStage(Outbox& outbox, std::unique_ptr<Selector> selector, std::unique_ptr<Processor> processor,
-              Hooks hooks);
+              std::uint64_t key, Hooks hooks);
 
   // ---- Connector
   std::string describe() const override;
@@ -54,6 +54,7 @@ class OutboxStage final : public Connector, public PositionStore {
   Outbox& outbox_;
   std::unique_ptr<Selector> selector_;
   std::unique_ptr<Processor> processor_;
+  const std::uint64_t key_;
   Hooks hooks_;
   bool ready_ = false;          // the processors are in the state of processed_
   Lsn processed_ = 0;           // what came of the batches up to here is in outputs_ or in the outbox

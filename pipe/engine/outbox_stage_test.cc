@@ -80,7 +80,7 @@ struct OutboxTest : ::testing::Test {
       return Status();
     };
     p.owned = std::make_unique<OutboxStage>(*p.outbox, std::make_unique<NotFives>(),
-                                            std::make_unique<RunningSum>(salt), hooks);
+                                            std::make_unique<RunningSum>(salt), key, hooks);
     p.stage = p.owned.get();
     PipeOptions options;
     options.name = "p";
@@ -122,6 +122,7 @@ struct OutboxTest : ::testing::Test {
   testing::MemoryRecords input;
   std::vector<std::string> unlike;
   std::uint64_t store_bytes = 600;
+  std::uint64_t key = 1;
 };
 
 TEST_F(OutboxTest, WhatComesOutIsTheSameWhereverTheProcessDies) {
@@ -185,6 +186,24 @@ TEST_F(OutboxTest, OutputThatDiffersWhenRepeatedIsWrittenBehindAndTold) {
   EXPECT_TRUE(std::equal(before.begin(), before.end(), after.begin()));
 }
 
+TEST_F(OutboxTest, AStateOfOtherAttributesIsNotRestored) {
+  {
+    auto p = start();
+    TG_OK(p);
+    TG_OK(run_to_the_end(*p));
+  }
+  key = 2;
+  input.append(number_batch(1));
+  auto p = start();
+  TG_OK(p);
+  TG_OK(run_to_the_end(*p));
+  const auto snapshot = p->outbox->load();
+  TG_OK(snapshot);
+  EXPECT_EQ((*snapshot)->processor_key, 2U);
+  ByteReader count(ByteView((*snapshot)->processor_state).subspan(8));
+  EXPECT_EQ(count.u64(), 1U) << "it began as newly made";
+}
+
 TEST_F(OutboxTest, AnOutboxWithoutAReadableSnapshotSaysWhatToDo) {
   {
     auto p = start();
@@ -223,6 +242,7 @@ TEST(OutboxSnapshotFormat, EveryCutAndEveryFlippedBitIsRefused) {
   snapshot.position = 77;
   snapshot.outbox_lsn = 55;
   snapshot.pipe_state = {1, 2, 3};
+  snapshot.processor_key = 6;
   snapshot.processor_state = {9, 8};
   const Bytes bytes = encode_snapshot(snapshot);
   ASSERT_EQ(*decode_snapshot(bytes), snapshot);

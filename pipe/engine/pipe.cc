@@ -2,37 +2,42 @@
 #include "pipe/engine/pipe.h"
 
 #include "base/crash_point.h"
+#include "base/log.h"
 
 #include <algorithm>
 
 namespace tidegate {
 namespace {
 
-// The opaque state in the position store: version u8 = 1, dead letters: number u32, length u64, connector
-// state: the rest.
-constexpr std::uint8_t kStateVersion = 1;
+// The opaque state in the position store: version u8 = 2, dead letters: number u32, length u64, connector key
+// u64, connector state: the rest.
+constexpr std::uint8_t kStateVersion = 2;
 
-Bytes pack_state(const DeadLetters::Mark& mark, ByteView connector_state) {
+Bytes pack_state(const DeadLetters::Mark& mark, std::uint64_t connector_key, ByteView connector_state) {
   Bytes out;
   ByteWriter writer(out);
   writer.u8(kStateVersion);
   writer.u32(mark.number);
   writer.u64(mark.length);
+  writer.u64(connector_key);
   writer.bytes(connector_state);
   return out;
 }
 
-Status unpack_state(ByteView state, DeadLetters::Mark* mark, Bytes* connector_state) {
+// The state of another connector says nothing to this one.
+Status unpack_state(ByteView state, std::uint64_t connector_key, DeadLetters::Mark* mark,
+                    Bytes* connector_state) {
   ByteReader reader(state);
   const std::uint8_t version = reader.u8();
   mark->number = reader.u32();
   mark->length = reader.u64();
+  const std::uint64_t key = reader.u64();
   if (!reader.ok()) return make_error(ErrorCode::kTruncated, "the stored state of the pipe");
   if (version != kStateVersion) {
     return make_error(ErrorCode::kUnsupported,
-                      "stored state of version " + std::to_string(version) + ", known is 1");
+                      "stored state of version " + std::to_string(version) + ", known is 2");
   }
-  *connector_state = to_bytes(reader.rest());
+  if (key == connector_key) *connector_state = to_bytes(reader.rest());
   return {};
 }
 
@@ -89,7 +94,7 @@ Pipe::Pipe(Env env, PipeOptions options, RecordSource& source, PositionStore& po
 Pipe::~Pipe() = default;
 
 Bytes Pipe::first_state() {
-  return pack_state({}, {});
+  return pack_state({}, 0, {});
 }
 
 Status Pipe::open() {
@@ -99,11 +104,12 @@ Status Pipe::open() {
     // Stored before anything is delivered, so that a crash in the first delivery finds where its dead letters
     // began.
     TG_CHECK(dead_letters_.open(std::nullopt));
-    TG_CHECK(positions_.set(options_.name, options_.start_after, pack_state(dead_letters_.mark(), {})));
+    TG_CHECK(positions_.set(options_.name, options_.start_after,
+                            pack_state(dead_letters_.mark(), options_.connector_key, {})));
     position_ = options_.start_after;
   } else {
     DeadLetters::Mark mark;
-    Status unpacked = unpack_state((*stored)->state, &mark, &state_);
+    Status unpacked = unpack_state((*stored)->state, options_.connector_key, &mark, &state_);
     if (!unpacked.ok()) return std::move(unpacked).error().in_pipe(options_.name).at_sequence((*stored)->lsn);
     TG_CHECK(dead_letters_.open(mark));
     position_ = (*stored)->lsn;
@@ -145,7 +151,11 @@ std::optional<Wake> Pipe::end_of_history() {
   if (unstored_since_.has_value()) {
     if (auto wait = store_position()) return wait;
   }
-  return halt(std::string(kHistoryFinished));
+  const std::scoped_lock lock(mutex_);
+  status_.state = PipeState::kStopped;
+  status_.message = kHistoryFinished;
+  log_info("pipe", options_.name + " has delivered its history up to LSN " + std::to_string(position_));
+  return Wake{kNever, false};
 }
 
 std::optional<Wake> Pipe::fetch() {
@@ -265,7 +275,8 @@ bool Pipe::store_due(Nanos now) const {
 
 std::optional<Wake> Pipe::store_position() {
   crash_point("pipe.delivered");
-  const Status stored = positions_.set(options_.name, position_, pack_state(dead_letters_.mark(), state_));
+  const Status stored = positions_.set(options_.name, position_,
+                                       pack_state(dead_letters_.mark(), options_.connector_key, state_));
   if (!stored.ok()) return fail(stored.error());
   crash_point("pipe.position-stored");
   store_now_ = false;

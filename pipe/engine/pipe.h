@@ -76,6 +76,7 @@ struct PipeStatus {
 struct PipeOptions {
   std::string name;
   std::vector<Id> own_ids;            // batches whose hops hold one of them are left out and counted
+  std::uint64_t connector_key = 0;    // of what the connector is: the state of another one is not given to it
   Lsn start_after = 0;                // position of a pipe that never stored one
   Lsn end_at = UINT64_MAX;            // delivered up to here it stops: history only
   DeadLetters::Options dead_letters;  // `pipe` is filled in

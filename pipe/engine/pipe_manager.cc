@@ -35,6 +35,27 @@ Error unknown_plugin(PluginKind kind, const std::string& name, const std::vector
                                                      name + "'; known: " + known);
 }
 
+// Of what a part of a pipe is.
+std::uint64_t key_of(std::initializer_list<const Attributes*> parts) {
+  Bytes text;
+  ByteWriter writer(text);
+  for (const Attributes* part : parts) {
+    writer.str32(part->plugin);
+    writer.u32(static_cast<std::uint32_t>(part->values.size()));
+    for (const auto& [name, value] : part->values) writer.str32(name), writer.str32(value);
+  }
+  return ByteReader(xxh3_128(text).view()).u64();
+}
+
+// Where a pipe stands in this journal, whatever has carried it so far: positions only move forward.
+std::optional<Lsn> known_position(const StreamState& state, const std::string& pipe) {
+  std::optional<Lsn> out;
+  if (const auto note = state.pipe_position(pipe)) out = note->lsn;
+  for (const NearStream& stream : state.near_streams())
+    if (stream.label == pipe) out = std::max(out.value_or(0), stream.lsn_of(stream.confirmed));
+  return out;
+}
+
 Error no_such_pipe(const std::string& name) {
   return make_error(ErrorCode::kNotFound, "there is no pipe " + name);
 }
@@ -182,8 +203,20 @@ Status PipeManager::open_outbox(Managed& pipe) {
   TG_TRY(pipe.outbox, Outbox::open(env_, outbox_directory(pipe.spec.name), options_.outbox));
   pipe.outbox_events = std::make_unique<EventCounter>(pipe.outbox->journal());
   TG_TRY(const auto snapshot, pipe.outbox->load());
-  if (snapshot) pipe.outbox_stored = snapshot->position;
-  pipe.outbox_started = snapshot.has_value();
+  if (snapshot) {
+    pipe.outbox_stored = snapshot->position;
+    pipe.outbox_started = true;
+    return {};
+  }
+  // A pipe that was altered and has read the daemon's journal itself so far.
+  const auto before = known_position(*main_.state, pipe.spec.name);
+  if (!before) return {};
+  OutboxSnapshot first;
+  first.position = *before;
+  first.pipe_state = Pipe::first_state();
+  TG_CHECK(pipe.outbox->save(std::move(first)));
+  pipe.outbox_stored = *before;
+  pipe.outbox_started = true;
   return {};
 }
 
@@ -204,25 +237,25 @@ void PipeManager::make_stage(Managed& pipe) {
     hooks.on_unlike = [this, name = pipe.spec.name](const std::string& text) {
       return options_.write_ledger({.kind = ledger_kind::kDuplicates, .text = "pipe " + name + ": " + text});
     };
-    auto stage =
-        std::make_unique<OutboxStage>(*pipe.outbox, std::move(plan.selector), std::move(processor), hooks);
+    auto stage = std::make_unique<OutboxStage>(*pipe.outbox, std::move(plan.selector), std::move(processor),
+                                               key_of({&pipe.spec.extractor, &pipe.spec.processor}), hooks);
     PositionStore* positions = stage.get();
     return PipeRunParts::Made{std::move(stage), positions};
   };
   pipe.stage = std::make_unique<PipeRun>(env_, main_, std::move(parts));
 }
 
-Status PipeManager::make_carrier(Managed& pipe, Lsn start_after, Lsn end_at) {
+void PipeManager::make_carrier(Managed& pipe, Lsn start_after, Lsn end_at) {
   CarrierPlan plan{pipe.spec.name, pipe.carried(main_), start_after, end_at, pipe.mode};
-  if (parts_.make_link_carrier) pipe.carrier = parts_.make_link_carrier(pipe.spec.connector, plan);
-  if (pipe.carrier) return {};
+  if (parts_.make_link_carrier)
+    if ((pipe.carrier = parts_.make_link_carrier(pipe.spec.connector, plan))) return;
   PipeOptions options = pipe_options(pipe.spec.name);
+  options.connector_key = key_of({&pipe.spec.connector});
   options.start_after = start_after;
   options.end_at = end_at;
   pipe.carrier = std::make_unique<TargetCarrier>(
       env_, plan.from, [this, &pipe] { return parts_.make_connector(pipe.spec.connector, pipe.spec.name); },
       parts_.make_runner, std::move(options));
-  return {};
 }
 
 // Everything but the threads. What is there already (outbox, positions) is taken up again.
@@ -239,9 +272,13 @@ Status PipeManager::build(Managed& pipe) {
   const bool changes = !plan.selector->passes_all() || processor->changes_bytes();
   if (changes || env_.files->exists(outbox_directory(pipe.spec.name))) TG_CHECK(open_outbox(pipe));
   const Lsn end = pipe.realtime ? UINT64_MAX : pipe.spec.history_boundary;
-  if (!pipe.outbox) return make_carrier(pipe, first_position(pipe), end);
-  make_stage(pipe);
-  return make_carrier(pipe, 0, UINT64_MAX);
+  if (pipe.outbox) {
+    make_stage(pipe);
+    make_carrier(pipe, known_position(pipe.outbox->state(), pipe.spec.name).value_or(0), UINT64_MAX);
+  } else {
+    make_carrier(pipe, known_position(*main_.state, pipe.spec.name).value_or(first_position(pipe)), end);
+  }
+  return {};
 }
 
 // ---- changes
@@ -313,6 +350,8 @@ Status PipeManager::stop(const std::string& name) {
   return stop_now(*pipe);
 }
 
+// What it has done so far stands in notes, streams and snapshots, and build() finds it there: a crash on the
+// way changes nothing.
 Status PipeManager::alter(const PipeSpec& spec) {
   const std::scoped_lock change(changes_);
   const ManagedPtr old = find(spec.name);
@@ -321,40 +360,14 @@ Status PipeManager::alter(const PipeSpec& spec) {
   TG_CHECK(stop_now(*old));
   auto pipe = std::make_shared<Managed>();
   pipe->spec = spec;
-  std::optional<Lsn> carried;
-  if (old->carrier) carried = old->carrier->pinned();
-  const bool had_outbox = old->outbox != nullptr;
-  const bool other_target = old->spec.connector != spec.connector;
-  const bool other_bytes = old->spec.processor != spec.processor || old->spec.extractor != spec.extractor;
-  const Status altered = [&]() -> Status {
-    if (other_target && old->carrier) TG_CHECK(old->carrier->drop());
-    pipe->outbox = std::move(old->outbox);
-    pipe->outbox_events = std::move(old->outbox_events);
-    pipe->outbox_stored = old->outbox_stored.load();
-    pipe->outbox_started = old->outbox_started.load();
-    if (pipe->outbox && other_bytes) {  // what the processors remembered is of other attributes
-      TG_TRY(auto snapshot, pipe->outbox->load());
-      if (snapshot && !snapshot->processor_state.empty()) {
-        snapshot->processor_state.clear();
-        TG_CHECK(pipe->outbox->save(std::move(*snapshot)));
-      }
-    }
-    return build(*pipe);
-  }();
-  if (altered.ok() && carried) {
-    if (!had_outbox && pipe->outbox) {
-      if (!pipe->outbox_started) {
-        OutboxSnapshot snapshot;
-        snapshot.position = *carried;
-        snapshot.pipe_state = Pipe::first_state();
-        TG_CHECK(pipe->outbox->save(std::move(snapshot)));
-        pipe->outbox_stored = *carried;
-        pipe->outbox_started = true;
-      }
-    } else if (other_target) {
-      TG_CHECK(
-          make_carrier(*pipe, *carried, pipe->outbox || pipe->realtime ? UINT64_MAX : spec.history_boundary));
-    }
+  pipe->outbox = std::move(old->outbox);
+  pipe->outbox_events = std::move(old->outbox_events);
+  pipe->outbox_stored = old->outbox_stored.load();
+  pipe->outbox_started = old->outbox_started.load();
+  Status altered = build(*pipe);
+  if (altered.ok() && old->carrier && old->spec.connector != spec.connector) {
+    altered = keep_position(*pipe);
+    if (altered.ok()) altered = old->carrier->leave();
   }
   if (!altered.ok()) pipe->say(altered.error().text());
   {
@@ -365,12 +378,29 @@ Status PipeManager::alter(const PipeSpec& spec) {
   return start_now(*pipe);
 }
 
+// Where the next carrier goes on is written down before the last one forgets where it stood.
+Status PipeManager::keep_position(Managed& pipe) {
+  const CarriedJournal from = pipe.carried(main_);
+  const auto position = known_position(*from.state, pipe.spec.name);
+  if (!position) return {};
+  PipePositions notes(from.journal, from.state);
+  if (const auto note = notes.get(pipe.spec.name); note && note->lsn >= *position) return {};
+  TG_CHECK(notes.set(pipe.spec.name, *position, Pipe::first_state()));
+  return from.journal->sync();
+}
+
 Status PipeManager::drop(const std::string& name) {
   const std::scoped_lock change(changes_);
   const ManagedPtr pipe = find(name);
   if (!pipe) return no_such_pipe(name);
   TG_CHECK(stop_now(*pipe));
-  if (pipe->carrier) TG_CHECK(pipe->carrier->drop());
+  if (pipe->carrier) TG_CHECK(pipe->carrier->leave());
+  for (const CarriedJournal& journal : {pipe->carried(main_), main_}) {
+    PipePositions notes(journal.journal, journal.state);
+    if (!notes.get(pipe->spec.name)) continue;
+    TG_CHECK(notes.drop(pipe->spec.name));
+    TG_CHECK(journal.journal->sync());
+  }
   {
     const std::scoped_lock lock(mutex_);
     pipes_.erase(folded(name));

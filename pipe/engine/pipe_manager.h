@@ -103,7 +103,8 @@ class PipeManager final : public PipeEngine {
   Status build(Managed& pipe);
   Status open_outbox(Managed& pipe);
   void make_stage(Managed& pipe);
-  Status make_carrier(Managed& pipe, Lsn start_after, Lsn end_at);
+  void make_carrier(Managed& pipe, Lsn start_after, Lsn end_at);
+  Status keep_position(Managed& pipe);
   Status start_now(Managed& pipe);
   Status stop_now(Managed& pipe);
   PipeOptions pipe_options(const std::string& name) const;

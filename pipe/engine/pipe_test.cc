@@ -158,14 +158,40 @@ TEST_F(PipeTest, LeadingBatchesThatDoNotCountAreLeftOut) {
 
 TEST_F(PipeTest, ARecordThatBeginsBeforeThePositionIsReadFromItsMiddle) {
   source_.append({number_batch(1), number_batch(2), number_batch(3)});
-  ASSERT_TRUE(positions_.set("p", 2, Bytes(13, 0)).ok());
+  ASSERT_TRUE(positions_.set("p", 2, Bytes(21, 0)).ok());
   EXPECT_FALSE(Pipe(sim_.env(), options(), source_, positions_, connector_).open().ok())
       << "version 0 is refused";
-  Bytes state(13, 0);
-  state[0] = 1;
+  Bytes state = Pipe::first_state();
   ASSERT_TRUE(positions_.set("p", 2, state).ok());
   run();
   EXPECT_THAT(connector_.got, ElementsAre(3));
+}
+
+TEST_F(PipeTest, TheStateOfAnotherConnectorIsNotGivenToThisOne) {
+  connector_.state = "mine";
+  source_.append(number_batch(1));
+  run();
+  PipeOptions other = options();
+  other.connector_key = 7;
+  Pipe pipe(sim_.env(), other, source_, positions_, connector_);
+  ASSERT_TRUE(pipe.open().ok());
+  (void)pipe.step();
+  EXPECT_EQ(connector_.opened_with, "");
+  EXPECT_EQ(connector_.opened_at.back(), 1U);
+}
+
+TEST_F(PipeTest, AtTheEndOfHistoryItStopsWithItsPositionStored) {
+  source_.append({number_batch(1), number_batch(2), number_batch(3)});
+  PipeOptions history = options();
+  history.start_after = 1;
+  history.end_at = 2;
+  Pipe pipe(sim_.env(), history, source_, positions_, connector_);
+  ASSERT_TRUE(pipe.open().ok());
+  for (int i = 0; i < 3; ++i) (void)pipe.step();
+  EXPECT_THAT(connector_.got, ElementsAre(2));
+  EXPECT_EQ(pipe.status().state, PipeState::kStopped);
+  EXPECT_EQ(pipe.status().message, kHistoryFinished);
+  EXPECT_EQ(pipe.status().durable_position, 2U);
 }
 
 TEST_F(PipeTest, BatchesThatCameThroughThisJournalAreSkippedAndCounted) {

@@ -24,12 +24,6 @@ class TargetCarrier final : public Carrier {
 
   Status start() override { return run_.start(); }
   Status stop() override { return run_.stop(); }
-  Status drop() override {
-    PipePositions notes(from_.journal, from_.state);
-    if (!notes.get(name_)) return {};
-    TG_CHECK(notes.drop(name_));
-    return from_.journal->sync();
-  }
   void notify() override { run_.notify(); }
   PipeStatus status() const override {
     PipeStatus out = run_.status();

@@ -8,9 +8,9 @@ from types import SimpleNamespace as Fields
 from canon import Cursor, chain_next, chain_start, require
 
 NOTES = {16: "session used", 17: "stream created", 18: "stream dropped", 19: "confirmed", 20: "fork", 21: "chain mark",
-         22: "trim span", 23: "stream closed", 24: "request marks", 25: "stream reserved", 32: "far session", 33: "far stream open",
-         34: "far fork", 35: "far gap",
-         36: "far end", 37: "far approve", 38: "far chains", 48: "pipe position", 49: "pipe dropped", 50: "ledger entry"}
+         22: "trim span", 23: "stream closed", 24: "request marks", 25: "stream reserved", 32: "far session",
+         33: "far stream open", 34: "far fork", 35: "far gap", 36: "far end", 37: "far approve", 38: "far chains",
+         48: "pipe position", 49: "pipe dropped", 50: "ledger entry"}
 GAP = "16sHIQQQ16sBQqq"
 LAST_HASHES = 256
 
