@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// AirGapCarrier: a pipe as a stream of a link.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+
+#include "sender/air_gap_links.h"
+
+namespace tidegate {
+
+class AirGapCarrier final : public Carrier {
+ public:
+  AirGapCarrier(Env env, AirGapLinks& links, AirGapLinks::Link& link, CarrierPlan plan);
+  ~AirGapCarrier() override;
+
+  Status start() override;
+  Status stop() override;
+  Status leave() override;
+  void notify() override { links_.notify(); }
+  void tick() override;
+  PipeStatus status() const override;
+  std::optional<Lsn> pinned() const override;
+
+ private:
+  // All in the loop's thread.
+  Status take_up();
+  Status open_store();
+  Status make_streams();
+  std::vector<NearStream> streams() const;  // of this pipe, ascending
+  void look();
+  Status part_with_streams();
+
+  Env env_;
+  AirGapLinks& links_;
+  AirGapLinks::Link& link_;
+  const CarrierPlan plan_;
+  std::unique_ptr<NearStore> own_store_;  // of an outbox
+  NearStore* store_ = nullptr;
+  bool paused_ = true;
+  std::uint64_t marked_ = 0;
+
+  mutable std::mutex mutex_;  // guards status_
+  PipeStatus status_;
+};
+
+}  // namespace tidegate

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// AirGapLinks: the links of a sender and the pipes that they carry, each as a stream (or several, where
+// damage has cut one).
+//
+// The link of the configuration always runs, for its state to be seen. A pipe whose connector names another
+// device address gets a further link; pipes with the same address share one. Links and stores live in the
+// loop's thread; carriers may be used from any: what they change is carried out there and waited for. Before
+// the loop runs everything is carried out at once.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "pipe/engine/attributes.h"
+#include "pipe/engine/carrier.h"
+#include "pipe/stream/link_store.h"
+#include "sender/air_gap_connector.h"
+
+namespace tidegate {
+
+struct AirGapLinksOptions {
+  LinkIdentity identity;
+  AirGapConnectorOptions link;  // of the configuration; the others differ in their address
+  std::function<bool(const std::string& pipe)> gap_allowed = [](const std::string&) { return false; };
+  std::function<std::string()> beat;
+  std::function<void(const TxNotice&)> notices;
+};
+
+class AirGapLinks {
+ public:
+  // All outlive it. `main` is the store of the daemon's journal.
+  AirGapLinks(Env env, Loop* loop, NearStore* main, AirGapLinksOptions options);
+  ~AirGapLinks();
+
+  // Where the attributes lead: the address, or empty for the link of the configuration.
+  Result<std::string> link_of(const Attributes& connector) const;
+  // The journal id that this link shows.
+  Id journal_of(const std::string& link) const;
+  std::unique_ptr<Carrier> make_carrier(const Attributes& connector, const CarrierPlan& plan);
+  // Streams of the daemon's journal that no carrier has taken: of pipes that are gone. Once, before start().
+  Status drop_others();
+
+  // ---- the loop's thread
+  void start();
+  void stop(std::function<void()> done);
+  AirGapConnector& own() { return *own_->connector; }
+  void request_confirm();
+  std::vector<std::pair<std::string, AirGapConnector*>> all();  // address, link
+
+  // ---- any thread
+  void notify();
+  // In the loop's thread, waited for. kBusy: the loop did not take it, and will not.
+  Status in_loop(const std::function<Status()>& task) const;
+
+ private:
+  friend class AirGapCarrier;
+  struct Link {
+    explicit Link(NearStore* main, LinkIdentity identity) : store(main, identity) {}
+    LinkStore store;
+    std::unique_ptr<AirGapConnector> connector;
+    std::string address;
+    bool started = false;
+  };
+  Link& link(const std::string& name);
+
+  Env env_;
+  Loop* loop_;
+  NearStore* main_;
+  AirGapLinksOptions options_;
+  std::map<std::string, std::unique_ptr<Link>> links_;  // by address; empty: of the configuration
+  Link* own_ = nullptr;
+  std::atomic<std::thread::id> loop_thread_{};  // none: the loop does not run yet
+  bool running_ = false;
+};
+
+}  // namespace tidegate
