@@ -89,8 +89,14 @@ class Output {
     sink_ = std::move(sink);
   }
 
+  void observe(LogSink observer) {
+    const std::lock_guard guard(mutex_);
+    observer_ = std::move(observer);
+  }
+
   void write(LogLevel level, std::string_view area, std::string_view message) {
     const std::lock_guard guard(mutex_);
+    if (observer_) observer_(level, area, message);
     if (sink_) return sink_(level, area, message);
     const std::string head = (journald_ ? std::string(priority_of(level)) : "") + std::string(area) + ": ";
     for (std::size_t at = 0; at <= message.size();) {
@@ -106,6 +112,7 @@ class Output {
   std::shared_ptr<spdlog::logger> logger_;
   bool journald_ = false;
   LogSink sink_;
+  LogSink observer_;
 };
 
 // Never destroyed: destructors of other statics may log.
@@ -143,6 +150,10 @@ void log_to_stderr(LogFormat format) {
 }
 void set_log_sink(LogSink sink) {
   output().use(std::move(sink));
+}
+
+void set_log_observer(LogSink observer) {
+  output().observe(std::move(observer));
 }
 
 void RepeatedLog::log(Nanos now, const std::string& message) {

@@ -38,6 +38,10 @@ void log_to_stderr(LogFormat format);
 using LogSink = std::function<void(LogLevel, std::string_view area, std::string_view message)>;
 void set_log_sink(LogSink sink);
 
+// Gets each message that is enabled as well, whole and as given. It must not log. Empty: nobody. One at a
+// time; none is under way any more when this returns.
+void set_log_observer(LogSink observer);
+
 // A message that may come again and again: the same text is logged at most once per interval, then as
 // "<text> (repeated n times)". Another text is logged at once, after the count of the one before. Any thread.
 class RepeatedLog {
