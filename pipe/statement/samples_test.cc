@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every sample statement of the documents: tests/statements/samples.tsv, whose head states the rules.
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <regex>
-#include <sstream>
 
+#include "pipe/statement/samples_for_tests.h"
 #include "pipe/statement/split.h"
 #include "pipe/statement/statement_for_tests.h"
 
@@ -14,50 +11,6 @@ namespace tidegate {
 namespace {
 
 using testing::HasSubstr;
-
-struct Sample {
-  std::string document;
-  Dialect dialect = Dialect::kDataSync;
-  bool is_gateway = true;
-  std::string printed, run, canonical;
-};
-
-std::string read_text(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  EXPECT_TRUE(file) << path;
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-std::string unescape(const std::string& text) {
-  std::string out;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\\' || i + 1 == text.size()) {
-      out += text[i];
-      continue;
-    }
-    const char c = text[++i];
-    out += c == 'n' ? '\n' : c == 't' ? '\t' : c;
-  }
-  return out;
-}
-
-std::vector<Sample> samples() {
-  std::vector<Sample> out;
-  std::istringstream file(
-      read_text(std::filesystem::path(TIDEGATE_SOURCE_DIR) / "tests/statements/samples.tsv"));
-  for (std::string line; std::getline(file, line);) {
-    if (line.starts_with('#')) continue;
-    std::vector<std::string> cells;
-    std::istringstream cell_stream(line);
-    for (std::string cell; std::getline(cell_stream, cell, '\t');) cells.push_back(unescape(cell));
-    EXPECT_EQ(cells.size(), 6U) << line;
-    if (cells.size() != 6) continue;
-    const Dialect dialect = cells[1] == "data-sync" ? Dialect::kDataSync : Dialect::kEdgeCloud;
-    EXPECT_EQ(cells[1], dialect_name(dialect));
-    out.push_back({cells[0], dialect, cells[2] == "gateway", cells[3], cells[4], cells[5]});
-  }
-  return out;
-}
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
   for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
@@ -97,18 +50,6 @@ std::string flat(const std::string& text) {
     out += line.substr(from, line.find_last_not_of(' ') + 1 - from) + "\n";
   }
   return out;
-}
-
-std::filesystem::path document(const std::string& number) {
-  const char* const shared = std::getenv("TIDEGATE_SHARED");
-  const std::filesystem::path root =
-      shared != nullptr ? std::filesystem::path(shared)
-                        : std::filesystem::path(TIDEGATE_SOURCE_DIR).parent_path() / "shared";
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(root / "seeds", ignored)) {
-    if (entry.path().filename().string().starts_with(number)) return entry.path();
-  }
-  return {};
 }
 
 TEST(SampleStatements, EachOneParsesToItsCanonicalFormOrBelongsToTheDatabase) {
