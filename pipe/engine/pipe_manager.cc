@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "base/log.h"
+#include "base/nearest.h"
 #include "pipe/engine/pipe_name.h"
 #include "pipe/engine/target_carrier.h"
 
@@ -18,21 +19,6 @@ std::string folded(std::string_view name) {
   std::string out(name);
   std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
   return out;
-}
-
-const PluginInfo* find_plugin(const std::vector<PluginInfo>& plugins, const std::string& name) {
-  const std::string wanted = folded(name);
-  for (const PluginInfo& plugin : plugins)
-    if (plugin.name == wanted || std::ranges::find(plugin.aliases, wanted) != plugin.aliases.end())
-      return &plugin;
-  return nullptr;
-}
-
-Error unknown_plugin(PluginKind kind, const std::string& name, const std::vector<PluginInfo>& plugins) {
-  std::string known;
-  for (const PluginInfo& plugin : plugins) known += (known.empty() ? "" : ", ") + plugin.name;
-  return make_error(ErrorCode::kInvalidArgument, "there is no " + std::string(plugin_kind_name(kind)) + " '" +
-                                                     name + "'; known: " + known);
 }
 
 // Of what a part of a pipe is.
@@ -54,6 +40,10 @@ std::optional<Lsn> known_position(const StreamState& state, const std::string& p
   for (const NearStream& stream : state.near_streams())
     if (stream.label == pipe) out = std::max(out.value_or(0), stream.lsn_of(stream.confirmed));
   return out;
+}
+
+Error no_server() {
+  return make_error(ErrorCode::kUnsupported, "this daemon listens for no sender");
 }
 
 Error no_such_pipe(const std::string& name) {
@@ -130,40 +120,49 @@ std::string PipeManager::outbox_directory(const std::string& name) const {
 // ---- what can be known before anything is done
 
 std::vector<PluginInfo> PipeManager::plugins() const {
-  std::vector<PluginInfo> out = parts_.extractors;
-  out.insert(out.end(), parts_.processors.begin(), parts_.processors.end());
-  out.insert(out.end(), parts_.connectors.begin(), parts_.connectors.end());
+  std::vector<PluginInfo> out;
+  for (const PluginKind kind : {PluginKind::kExtractor, PluginKind::kProcessor, PluginKind::kConnector})
+    for (PluginInfo& plugin : parts_.plugins(kind)) out.push_back(std::move(plugin));
   return out;
 }
 
-const PluginInfo* PipeManager::connector_plugin(const Attributes& connector) const {
-  return find_plugin(parts_.connectors, connector.plugin);
+Result<PluginInfo> PipeManager::find_plugin(PluginKind kind, const std::string& name) const {
+  const std::string wanted = folded(name);
+  std::string known;
+  std::vector<std::string> names;
+  for (PluginInfo& plugin : parts_.plugins(kind)) {
+    if (plugin.name == wanted || std::ranges::find(plugin.aliases, wanted) != plugin.aliases.end())
+      return std::move(plugin);
+    known += (known.empty() ? "" : ", ") + plugin.name;
+    names.push_back(plugin.name);
+    names.insert(names.end(), plugin.aliases.begin(), plugin.aliases.end());
+  }
+  const std::string* near = nearest_word(wanted, names);
+  return make_error(ErrorCode::kInvalidArgument,
+                    "there is no " + std::string(plugin_kind_name(kind)) + " '" + name + "'" +
+                        (near == nullptr ? "" : ", did you mean '" + *near + "'?") + "; known: " + known);
 }
 
 Result<PipeSpec> PipeManager::check(PipeSpec spec) const {
   TG_CHECK(check_pipe_name(spec.name));
-  if (spec.extractor.plugin.empty()) spec.extractor.plugin = parts_.extractors.front().name;
+  if (spec.extractor.plugin.empty()) spec.extractor.plugin = "iotdb-extractor";
   if (spec.processor.plugin.empty()) spec.processor.plugin = "do-nothing-processor";
-  const PluginInfo* extractor = find_plugin(parts_.extractors, spec.extractor.plugin);
-  if (extractor == nullptr)
-    return unknown_plugin(PluginKind::kExtractor, spec.extractor.plugin, parts_.extractors);
-  TG_CHECK(check_attributes(spec.extractor, *extractor));
-  TG_TRY(spec.extractor, with_own_names(spec.extractor, *extractor));
+  TG_TRY(const PluginInfo extractor, find_plugin(PluginKind::kExtractor, spec.extractor.plugin));
+  TG_CHECK(check_attributes(spec.extractor, extractor));
+  TG_TRY(spec.extractor, with_own_names(spec.extractor, extractor));
   TG_TRY([[maybe_unused]] const ExtractPlan plan,
          parts_.make_extract_plan(spec.extractor, spec.history_boundary));
   TG_TRY([[maybe_unused]] const auto processor, parts_.make_processor(spec.processor));
-  const PluginInfo* connector = connector_plugin(spec.connector);
-  if (connector == nullptr)
-    return unknown_plugin(PluginKind::kConnector, spec.connector.plugin, parts_.connectors);
-  TG_CHECK(check_attributes(spec.connector, *connector));
-  TG_TRY(spec.connector, with_own_names(spec.connector, *connector));
+  TG_TRY([[maybe_unused]] const PluginInfo connector,
+         find_plugin(PluginKind::kConnector, spec.connector.plugin));
+  TG_TRY(spec.connector, parts_.check_connector(spec.connector, spec.name));
   return spec;
 }
 
 Status PipeManager::may_start(const PipeSpec& checked) const {
-  const PluginInfo* connector = connector_plugin(checked.connector);
-  if (connector == nullptr || connector->unavailable.empty()) return {};
-  return make_error(ErrorCode::kUnsupported, connector->name + ": " + connector->unavailable);
+  TG_TRY(const PluginInfo connector, find_plugin(PluginKind::kConnector, checked.connector.plugin));
+  if (connector.unavailable.empty()) return {};
+  return make_error(ErrorCode::kUnsupported, connector.name + ": " + connector.unavailable);
 }
 
 Status PipeManager::reach(const Attributes& connector) {
@@ -625,11 +624,14 @@ std::vector<std::string> PipeManager::sharing_connector(const std::string& name)
   return out;
 }
 
+std::optional<PipeServerView> PipeManager::server() const {
+  return parts_.server ? std::optional(parts_.server()) : std::nullopt;
+}
 Status PipeManager::start_server() {
-  return make_error(ErrorCode::kUnsupported, "this daemon listens for no sender");
+  return parts_.start_server ? parts_.start_server() : no_server();
 }
 Status PipeManager::stop_server() {
-  return make_error(ErrorCode::kUnsupported, "this daemon listens for no sender");
+  return parts_.stop_server ? parts_.stop_server() : no_server();
 }
 
 }  // namespace tidegate

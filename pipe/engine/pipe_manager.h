@@ -26,7 +26,9 @@ namespace tidegate {
 
 // What the daemon brings along: the engine knows no plugin by itself.
 struct EngineParts {
-  std::vector<PluginInfo> extractors, processors, connectors;
+  std::function<std::vector<PluginInfo>(PluginKind)> plugins;  // as known now: built-in and external ones
+  // Everything that can be known of a connector without doing anything: the same attributes with own names.
+  std::function<Result<Attributes>(const Attributes&, const std::string& pipe)> check_connector;
   std::function<Result<ExtractPlan>(const Attributes&, Lsn boundary)> make_extract_plan;
   std::function<Result<std::unique_ptr<Processor>>(const Attributes&)> make_processor;
   std::function<Result<std::unique_ptr<Connector>>(const Attributes&, const std::string& pipe)>
@@ -34,6 +36,9 @@ struct EngineParts {
   // A connector that is a link rather than a target; empty, or nothing for a plugin that is none.
   std::function<std::unique_ptr<Carrier>(const Attributes&, const CarrierPlan&)> make_link_carrier;
   std::function<Status(const Attributes& connector)> reach;
+  // The listener of a receiver; empty: there is none.
+  std::function<PipeServerView()> server;
+  std::function<Status()> start_server, stop_server;
   std::function<std::unique_ptr<PipeRunner>(Env, Pipe&)> make_runner = [](Env env, Pipe& pipe) {
     return std::make_unique<PipeThread>(env, pipe);
   };
@@ -90,7 +95,7 @@ class PipeManager final : public PipeEngine {
   void on_automatic_stop(std::function<void(const std::string&, const std::string&)> tell) override;
   std::vector<PipeView> pipes() const override;
   std::vector<std::string> sharing_connector(const std::string& name) const override;
-  std::optional<PipeServerView> server() const override { return std::nullopt; }
+  std::optional<PipeServerView> server() const override;
   Status start_server() override;
   Status stop_server() override;
 
@@ -99,7 +104,7 @@ class PipeManager final : public PipeEngine {
   using ManagedPtr = std::shared_ptr<Managed>;
   ManagedPtr find(const std::string& name) const;
   std::vector<ManagedPtr> all() const;
-  const PluginInfo* connector_plugin(const Attributes& connector) const;
+  Result<PluginInfo> find_plugin(PluginKind kind, const std::string& name) const;
   Status build(Managed& pipe);
   Status open_outbox(Managed& pipe);
   void make_stage(Managed& pipe);

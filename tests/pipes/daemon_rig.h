@@ -145,9 +145,6 @@ class DaemonRig {
   }
   EngineParts parts() {
     EngineParts out;
-    out.extractors = {journal_extractor_plugin()};
-    const auto processors = processor_plugins();
-    out.processors.assign(processors.begin(), processors.end());
     PluginInfo memory;
     memory.name = "memory";
     AttributeSpec target;
@@ -156,7 +153,16 @@ class DaemonRig {
     PluginInfo later;
     later.name = "later";
     later.unavailable = "this version cannot speak it yet";
-    out.connectors = {memory, later};
+    out.plugins = [memory, later](PluginKind kind) -> std::vector<PluginInfo> {
+      if (kind == PluginKind::kExtractor) return {journal_extractor_plugin()};
+      if (kind == PluginKind::kConnector) return {memory, later};
+      return {processor_plugins().begin(), processor_plugins().end()};
+    };
+    out.check_connector = [memory, later](const Attributes& given, const std::string&) -> Result<Attributes> {
+      const PluginInfo& plugin = given.plugin == "later" ? later : memory;
+      TG_CHECK(check_attributes(given, plugin));
+      return with_own_names(given, plugin);
+    };
     out.make_extract_plan = [](const Attributes& attributes, Lsn boundary) {
       return make_extract_plan(attributes, boundary, TimeZone());
     };
