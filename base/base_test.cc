@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/memory_budget.h"
+#include "base/paths.h"
 #include "base/result.h"
 
 namespace tidegate {
@@ -167,6 +168,15 @@ TEST(HashTest, AnIdIsReadAndIsZeroWhereTheInputEnds) {
   EXPECT_EQ(read16(r).hex(), std::string("07070707070707070707070707070707"));
   EXPECT_TRUE(read16(r).is_zero());
   EXPECT_FALSE(r.ok());
+}
+
+TEST(PathsTest, APathLiesInAFolderByItsPartsAndNotByItsLetters) {
+  EXPECT_TRUE(is_within("/data/journal/x", "/data"));
+  EXPECT_TRUE(is_within("/data/", "//data/."));
+  EXPECT_TRUE(is_within("/data/x/../journal", "/data/journal"));
+  EXPECT_TRUE(is_within("/data", "/"));
+  EXPECT_FALSE(is_within("/database", "/data"));
+  EXPECT_FALSE(is_within("/data", "/data/x"));
 }
 
 TEST(MemoryBudgetTest, ALeaseGivesItsCreditsBack) {

@@ -217,7 +217,13 @@ Result<std::string> read_credential(FileSystem* files, const std::string& name) 
   return read_secret_file(files, std::string(folder) + "/" + name);
 }
 
-Result<std::string> resolve_secret(FileSystem* files, const std::string& text) {
+bool is_left_to_systemd(const std::string& text) {
+  return text.starts_with(kCredential) && std::getenv(kCredentialsFolder) == nullptr;
+}
+
+}  // namespace
+
+Result<std::string> read_secret(FileSystem* files, const std::string& text) {
   if (text.starts_with("file:")) return read_secret_file(files, text.substr(5));
   if (text.starts_with(kCredential)) return read_credential(files, text.substr(kCredential.size()));
   if (!text.starts_with("env:")) return text;
@@ -225,12 +231,6 @@ Result<std::string> resolve_secret(FileSystem* files, const std::string& text) {
   if (const char* const value = std::getenv(name.c_str())) return std::string(value);
   return Error(ErrorCode::kNotFound, "the environment has no variable " + name);
 }
-
-bool is_left_to_systemd(const std::string& text) {
-  return text.starts_with(kCredential) && std::getenv(kCredentialsFolder) == nullptr;
-}
-
-}  // namespace
 
 template <class T>
 struct YamlMap::Kind {
@@ -302,7 +302,7 @@ bool YamlMap::boolean(std::string_view key, Default<bool> fallback) {
 Secret YamlMap::secret(std::string_view key, Default<Secret> fallback) {
   const auto text = scalar(key, !fallback.has_value(), "a text, file:, env: or credential:");
   if (!text) return fallback.value_or(Secret());
-  Result<std::string> value = resolve_secret(file_->files_, *text);
+  Result<std::string> value = read_secret(file_->files_, *text);
   if (value.ok()) return Secret(std::move(*value));
   if (file_->use_ == YamlUse::kCheck && is_left_to_systemd(*text)) {
     warns(key, "is given by systemd to the unit only (LoadCredential=): it is not checked here");
@@ -398,6 +398,12 @@ std::vector<std::pair<std::string, std::string>> YamlMap::pairs(std::string_view
 
 bool YamlMap::has(std::string_view key) const {
   return state_->node != nullptr && state_->node->find(key) != nullptr;
+}
+
+std::optional<std::string> YamlMap::text(std::string_view key) const {
+  const YamlNode::Entry* const entry = state_->node == nullptr ? nullptr : state_->node->find(key);
+  if (entry == nullptr || entry->value->type != Type::kScalar) return {};
+  return entry->value->text;
 }
 
 std::vector<std::string> YamlMap::keys() const {

@@ -73,6 +73,11 @@ Result<std::uint64_t> parse_byte_size(std::string_view text);
 // Without a unit only 0 is allowed.
 Result<std::uint64_t> parse_rate(std::string_view text);
 
+// What the text of a secret stands for: the content of "file:/path" (one trailing newline is cut), "env:NAME"
+// or "credential:name" (given by systemd), else the text itself. Messages hold the reference, never the
+// content.
+Result<std::string> read_secret(FileSystem* files, const std::string& text);
+
 // The shortest of the forms above: "1h30m", "250ms"; "64 MiB", "1500 B".
 std::string show_duration(Nanos duration);
 std::string show_byte_size(std::uint64_t bytes);
@@ -126,6 +131,9 @@ class YamlMap {
   std::vector<std::pair<std::string, std::string>> pairs(std::string_view key);
 
   bool has(std::string_view key) const;
+  // The text at `key` as it stands there, where one does. Reports nothing and makes the key no known one: for
+  // a key that was read by its type.
+  std::optional<std::string> text(std::string_view key) const;
   // The keys as they stand in the file; for maps whose keys are chosen by the user (then read each with
   // map(key)).
   std::vector<std::string> keys() const;

@@ -241,6 +241,21 @@ TEST_F(YamlTest, ASecretComesFromAFileTheEnvironmentOrACredential) {
   ::unsetenv("CREDENTIALS_DIRECTORY");
 }
 
+TEST_F(YamlTest, ASecretIsReadAlsoWhereItStandsInNoFile) {
+  ASSERT_TRUE(replace_file(env_.files, "/token", as_bytes("from file\n")).ok());
+  EXPECT_EQ(read_secret(&env_.files, "file:/token").value(), "from file");
+  EXPECT_EQ(read_secret(nullptr, "plain").value(), "plain");
+  EXPECT_THAT(read_secret(&env_.files, "file:/none").error().text(), HasSubstr("/none"));
+}
+
+TEST_F(YamlTest, TheTextOfAKeyIsThereAsItStandsAndMakesItNoKnownOne) {
+  YamlMap root = read("a: 0x10\nb: [1]\n");
+  EXPECT_EQ(root.text("a"), "0x10");
+  EXPECT_EQ(root.text("b"), std::nullopt);
+  EXPECT_EQ(root.text("c"), std::nullopt);
+  EXPECT_THAT(errors(), ElementsAre(HasSubstr("'a'"), HasSubstr("'b'")));
+}
+
 TEST_F(YamlTest, ASecretThatCannotBeReadIsReportedWithTheReason) {
   ::unsetenv("CREDENTIALS_DIRECTORY");
   YamlMap root = read("a: file:/none\nb: env:TIDEGATE_NO_SUCH\nc: credential:x\n");

@@ -4,7 +4,6 @@
 #include <sys/un.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/yaml_net.h"
 
@@ -54,15 +53,6 @@ void Listeners::add(YamlMap& map, std::string_view key, const Endpoint& endpoint
   for (const auto& [other, whose] : taken_)
     if (collide(endpoint, other)) map.violates(key, "is taken: " + whose + " listens on " + other.text());
   taken_.emplace_back(endpoint, what);
-}
-
-bool is_within(const std::string& path, const std::string& folder) {
-  const auto parts = [](const std::string& text) {
-    const auto normal = std::filesystem::path(text + "/").lexically_normal();
-    return std::vector<std::filesystem::path>(normal.begin(), std::prev(normal.end()));
-  };
-  const auto inner = parts(path), outer = parts(folder);
-  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
 Id read_id(YamlMap& map, std::string_view key) {

@@ -40,8 +40,6 @@ class Listeners {
 // Also puts `control.listen` into `listeners`, where that is given.
 DaemonConfig read_daemon(FileSystem& files, YamlMap& root, const std::string& path,
                          Listeners* listeners = nullptr);
-// Whether `path` is `folder` or lies below it, by its text: links are not followed.
-bool is_within(const std::string& path, const std::string& folder);
 // 32 hexadecimal digits, or empty for zeros.
 Id read_id(YamlMap& map, std::string_view key);
 // The identity of a sender or receiver that has none in its file: made of its role and instance name.
