@@ -25,6 +25,7 @@ struct LineMappingOptions {
   influx::UnsignedPolicy unsigned_policy = influx::UnsignedPolicy::kNative;
   int tree_level = -1;  // -1: the whole device path
   std::string tree_tag = "device";
+  bool operator==(const LineMappingOptions&) const = default;
 };
 
 struct Refusal {

@@ -73,6 +73,9 @@ class Connector {
   virtual Nanos wake_at() const { return INT64_MAX; }
   // How much it wants at once.
   virtual std::size_t preferred_bytes() const { return 4 << 20; }
+  // How long data may wait for more of it, until about preferred_bytes() are there; 0: it is delivered at
+  // once.
+  virtual Nanos gather_delay() const { return 0; }
   // Flushes what a clean stop should flush. The position has been stored before.
   virtual void close() {}
 };

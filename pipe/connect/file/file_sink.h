@@ -24,6 +24,7 @@
 #include "base/env.h"
 #include "pipe/connect/file/file_state.h"
 #include "pipe/connect/file/formatter.h"
+#include "pipe/connect/gather_options.h"
 #include "pipe/engine/connector.h"
 
 namespace tidegate {
@@ -35,6 +36,8 @@ struct FileSinkOptions {
   std::uint64_t rotate_bytes = 256ULL << 20;
   Nanos rotate_interval = 3600 * kSecond;  // 0: never by age
   LineMappingOptions mapping;              // kLineProtocol
+  GatherOptions gather;
+  bool operator==(const FileSinkOptions&) const = default;
 };
 
 class FileSink final : public Connector {
@@ -47,6 +50,8 @@ class FileSink final : public Connector {
   DeliverResult deliver(const std::vector<DeliverableBatch>& batches,
                         const std::function<bool()>& stop) override;
   Nanos wake_at() const override;
+  std::size_t preferred_bytes() const override { return options_.gather.bytes; }
+  Nanos gather_delay() const override { return options_.gather.delay; }
   void close() override;
 
  private:

@@ -246,7 +246,8 @@ std::string InfluxSink::shown(const std::string& database) const {
 
 std::string InfluxSink::what_to_create(const std::string& database) const {
   std::string out = is_v1() ? "create it with " + create_statements(name_of(database)) : "create it";
-  if (!options_.create_database) out += ", or set create_database: true for this sink";
+  if (!options_.create_database)
+    out += ", or let this sink do it with create-database (in YAML create_database: true)";
   return out;
 }
 

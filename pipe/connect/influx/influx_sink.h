@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "pipe/connect/gather_options.h"
 #include "pipe/connect/influx/create_target.h"
 #include "pipe/connect/influx/gzip.h"
 #include "pipe/connect/influx/http_client.h"
@@ -55,6 +56,8 @@ struct InfluxSinkOptions {
   std::optional<influx::UnsignedPolicy> unsigned_policy;
   int tree_level = -1;  // see line_mapping.h
   std::string tree_tag = "device";
+  GatherOptions gather{.bytes = 1 << 20};
+  bool operator==(const InfluxSinkOptions&) const = default;
 };
 
 class InfluxSink final : public Connector {
@@ -69,7 +72,8 @@ class InfluxSink final : public Connector {
   Status open(Lsn position, ByteView state) override;
   DeliverResult deliver(const std::vector<DeliverableBatch>& batches,
                         const std::function<bool()>& stop) override;
-  std::size_t preferred_bytes() const override { return 1 << 20; }
+  std::size_t preferred_bytes() const override { return options_.gather.bytes; }
+  Nanos gather_delay() const override { return options_.gather.delay; }
   void close() override;
 
  private:

@@ -39,6 +39,7 @@ struct LineBody {
 struct BodyLimits {
   std::size_t lines = 5000;
   std::size_t bytes = 2'500'000;
+  bool operator==(const BodyLimits&) const = default;
 };
 
 class LineDelivery {
