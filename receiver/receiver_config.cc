@@ -3,49 +3,14 @@
 
 #include <set>
 
+#include "base/paths.h"
 #include "base/yaml_net.h"
+#include "pipe/connect/builtin_connectors.h"
+#include "pipe/control/yaml_attributes.h"
 #include "pipe/engine/pipe_name.h"
 
 namespace tidegate {
 namespace {
-
-FileSinkOptions read_file_sink(YamlMap& sink, const std::string& name) {
-  FileSinkOptions o;
-  o.name = name;
-  o.directory = sink.string("directory");
-  o.format = sink.one_of<FileFormat>(
-      "format", {{"line-protocol", FileFormat::kLineProtocol}, {"csv", FileFormat::kCsv}},
-      FileFormat::kLineProtocol);
-  o.rotate_bytes = sink.bytes("rotate_bytes", {.min = 4096}, o.rotate_bytes);
-  o.rotate_interval = sink.duration("rotate_interval", {}, o.rotate_interval);
-  return o;
-}
-
-InfluxSinkOptions read_influx_sink(YamlMap& sink) {
-  InfluxSinkOptions o;
-  o.url = sink.string("url");
-  if (const auto target = parse_http_url(o.url); !o.url.empty() && !target.ok())
-    sink.violates("url", target.error().detail);
-  const auto version = sink.integer("version", {1, 2}, 1);
-  o.version = version == 1 ? InfluxVersion::kV1 : InfluxVersion::kV2;
-  o.database = sink.string(version == 1 ? "database" : "bucket", "");
-  if (version == 1) {
-    o.retention_policy = sink.string("retention_policy", "");
-  } else {
-    o.org = sink.string("org");
-  }
-  o.create_database = sink.boolean("create_database", false);
-  o.missing_target_timeout = sink.duration("missing_target_timeout", {}, o.missing_target_timeout);
-  o.user = sink.string("user", "");
-  o.password = sink.secret("password", Secret()).reveal();
-  o.token = sink.secret("token", Secret()).reveal();
-  if (!o.user.empty() && !o.token.empty()) sink.violates("token", "and user exclude each other");
-  o.gzip = sink.boolean("gzip", true);
-  o.timeout = sink.duration("timeout", {.min = kMillisecond}, o.timeout);
-  o.verify_tls = sink.boolean("verify_tls", true);
-  o.ca_file = sink.string("ca_file", "");
-  return o;
-}
 
 void read_allow(YamlMap& link, ReceiverConfig& c) {
   if (!link.has("allow")) {
@@ -58,22 +23,29 @@ void read_allow(YamlMap& link, ReceiverConfig& c) {
     link.warns("allow", "names nobody: no device may connect");
 }
 
-// Files that the daemon itself reads, removes or counts must stay apart from those that others take away.
-void check_directory(YamlMap& sink, const std::string& directory, const ReceiverConfig& c) {
-  if (directory.empty()) return;
-  if (!directory.starts_with('/')) return sink.violates("directory", "must be an absolute path");
-  const std::string& data = c.daemon.data_dir;
-  for (const std::string& own : {data + "/journal", data + "/dead-letters"})
-    if (is_within(directory, own))
-      return sink.violates("directory", "lies in " + own + ", which is the daemon's own");
-  if (is_within(data, directory))
-    sink.violates("directory",
-                  "holds the daemon's data_dir (" + data + "): give the files a folder of their own");
+// Two sinks in one folder would be told apart by their names only, and by no one who takes the files away.
+void check_own_folder(YamlMap& map, const Attributes& sink, const ReceiverConfig& c) {
+  const auto folder = [](const Attributes& of) { return read_text(of, "directory"); };
+  if (folder(sink).empty()) return;
   for (const ReceiverConfig::Sink& other : c.sinks) {
-    const auto* file = std::get_if<FileSinkOptions>(&other.target);
-    if (file != nullptr && is_within(directory, file->directory) && is_within(file->directory, directory))
-      sink.violates("directory", "is used by the sink '" + other.name + "': each needs a folder of its own");
+    const std::string taken = folder(other.connector);
+    if (!taken.empty() && is_within(folder(sink), taken) && is_within(taken, folder(sink)))
+      map.violates("directory", "is used by the sink '" + other.name + "': each needs a folder of its own");
   }
+}
+
+Attributes read_connector(YamlMap& map, const std::string& sink, const ReceiverConfig& c) {
+  const auto* const plugin = find_connector_plugin(map.one_of<std::string_view>(
+      "type", {{"file", "file-sink"}, {"influx", "influxdb-sink"}, {"do-nothing", "do-nothing-connector"}}));
+  Attributes out = read_attributes(map, *plugin);
+  ConnectorContext context;
+  context.pipe = sink;
+  if (!check_pipe_name(sink).ok()) context.pipe = "any";  // is reported already
+  context.data_dir = c.daemon.data_dir;
+  for (const Misfit& misfit : find_misfits(out, context))
+    map.violates(yaml_key(misfit.attribute), misfit.sentence);
+  check_own_folder(map, out, c);
+  return out;
 }
 
 void read_sinks(YamlMap& root, ReceiverConfig& c) {
@@ -85,14 +57,7 @@ void read_sinks(YamlMap& root, ReceiverConfig& c) {
       map.violates("name", "is refused: " + status.error().detail);
     if (!names.insert(sink.name).second) map.violates("name", "is used by another sink");
     sink.holds = map.one_of<bool>("retention", {{"essential", true}, {"best-effort", false}}, true);
-    const int type = map.one_of<int>("type", {{"file", 0}, {"influx", 1}});
-    if (type == 0) {
-      FileSinkOptions options = read_file_sink(map, sink.name);
-      check_directory(map, options.directory, c);
-      sink.target = std::move(options);
-    } else {
-      sink.target = read_influx_sink(map);
-    }
+    sink.connector = read_connector(map, sink.name, c);
     c.sinks.push_back(std::move(sink));
   }
   if (c.sinks.empty())

@@ -3,14 +3,12 @@
 #pragma once
 
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "base/net.h"
 #include "hw/link_config.h"
-#include "pipe/connect/file/file_sink.h"
-#include "pipe/connect/influx/influx_sink.h"
 #include "pipe/control/daemon_config.h"
+#include "pipe/engine/attributes.h"
 #include "receiver/allow_list.h"
 
 namespace tidegate {
@@ -26,7 +24,7 @@ struct ReceiverConfig {
   struct Sink {
     std::string name;
     bool holds = true;  // retention: data that this sink has not delivered is kept as long as there is room
-    std::variant<FileSinkOptions, InfluxSinkOptions> target;
+    Attributes connector;  // with own names, without defaults, checked but for what only open() can know
   };
   std::vector<Sink> sinks;
 };

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "base/log.h"
+#include "pipe/connect/builtin_connectors.h"
 #include "pipe/control/data_dir.h"
 #include "pipe/control/ledger_text.h"
 #include "pipe/control/loop_call.h"
@@ -74,11 +75,10 @@ Status ReceiverDaemon::open_journal() {
 Status ReceiverDaemon::start_pipes() {
   for (const auto& sink : config_.sinks) {
     Delivery d;
-    if (const auto* file = std::get_if<FileSinkOptions>(&sink.target)) {
-      d.connector = std::make_unique<FileSink>(env_, *file);
-    } else {
-      d.connector = std::make_unique<InfluxSink>(env_, std::get<InfluxSinkOptions>(sink.target));
-    }
+    auto made =
+        make_connector(env_, sink.connector, {.pipe = sink.name, .data_dir = config_.daemon.data_dir});
+    if (!made.ok()) return std::move(made).error().in_pipe(sink.name);
+    d.connector = std::move(made).value();
     d.source = std::make_unique<JournalRecords>(*journal_, records_);
     PipeOptions options;
     options.name = sink.name;

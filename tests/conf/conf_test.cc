@@ -12,6 +12,10 @@
 #include <sstream>
 
 #include "base/real_env.h"
+#include "pipe/connect/builtin_connectors.h"
+#include "pipe/connect/file/file_sink_plugin.h"
+#include "pipe/connect/influx/influx_sink_plugin.h"
+#include "pipe/control/yaml_attributes.h"
 #include "receiver/receiver_config.h"
 #include "sender/sender_config.h"
 
@@ -69,14 +73,31 @@ void add(Settings& out, const char* prefix, const InfluxHttpOptions& c) {
       SETTING(idle_timeout);
   SETTING(idempotency_keys), SETTING(idempotency_age);
 }
+void add(Settings& out, const char* prefix, const GatherOptions& c) {
+  SETTING(bytes), SETTING(delay);
+}
 void add(Settings& out, const char* prefix, const FileSinkOptions& c) {
   SETTING(directory), SETTING(name), SETTING(format), SETTING(rotate_bytes), SETTING(rotate_interval);
+  SETTING(mapping.target), SETTING(mapping.unsigned_policy), SETTING(mapping.tree_level);
+  SETTING(mapping.tree_tag);
+  add(out, prefix, c.gather);
 }
 void add(Settings& out, const char* prefix, const InfluxSinkOptions& c) {
   SETTING(url), SETTING(version), SETTING(database), SETTING(retention_policy), SETTING(org), SETTING(user);
   SETTING(password), SETTING(token), SETTING(create_database), SETTING(missing_target_timeout), SETTING(gzip),
       SETTING(timeout);
-  SETTING(verify_tls), SETTING(ca_file);
+  SETTING(verify_tls), SETTING(ca_file), SETTING(limits.lines), SETTING(limits.bytes), SETTING(tree_level);
+  SETTING(tree_tag);
+  out[std::string(prefix) + "unsigned"] = c.unsigned_policy ? text_of(*c.unsigned_policy) : "by version";
+  add(out, prefix, c.gather);
+}
+void add(Settings& out, const ReceiverConfig::Sink& sink) {
+  const std::string prefix = sink.name + ".";
+  if (sink.connector.plugin == "file-sink") {
+    add(out, prefix.c_str(), read_file_sink_options(sink.connector, {.pipe = sink.name}).value());
+  } else {
+    add(out, prefix.c_str(), read_influx_sink_options(*real_env().files, sink.connector).value());
+  }
 }
 
 Settings settings(const SenderConfig& c) {
@@ -101,7 +122,7 @@ Settings settings(const ReceiverConfig& c) {
     out[std::string("allow ") + peer] = text_of(c.allow.admits(peer));
   for (const auto& sink : c.sinks) {
     out[sink.name + ".holds"] = text_of(sink.holds);
-    std::visit([&](const auto& target) { add(out, (sink.name + ".").c_str(), target); }, sink.target);
+    add(out, sink);
   }
   return out;
 }
@@ -184,7 +205,39 @@ TEST_F(ConfTest, SenderFileExplainsEveryKey) {
 }
 TEST_F(ConfTest, ReceiverFileExplainsEveryKey) {
   expect_keys("conf/receiver.yaml",
-              {"receiver/receiver_config.cc", "hw/link_config.cc", "pipe/control/daemon_config.cc"}, 50);
+              {"receiver/receiver_config.cc", "hw/link_config.cc", "pipe/control/daemon_config.cc"}, 40);
+}
+TEST_F(ConfTest, ReceiverFileExplainsEveryAttributeOfItsSinks) {
+  const std::string text = read("conf/receiver.yaml");
+  for (const char* sink : {"file-sink", "influxdb-sink"}) {
+    for (const AttributeSpec& spec : find_connector_plugin(sink)->attributes) {
+      const std::string key = yaml_key(spec.name);
+      EXPECT_TRUE(std::regex_search(text, std::regex("[ #\n`]" + key + ":"))) << sink << ": " << key;
+    }
+  }
+}
+
+// The part of a page between "```<language>" and "```".
+std::string code_block(const std::string& page, const std::string& language) {
+  const std::size_t begin = page.find("```" + language + "\n") + 4 + language.size();
+  return page.substr(begin, page.find("```", begin) - begin);
+}
+
+TEST_F(ConfTest, TheExamplesOfTheConnectorsPageSayTheSameInBothForms) {
+  for (const char* page : {"doc/connectors.md", "doc/zh/connectors.md"}) {
+    const std::string text = read(page), path = dir_ + "/r.yaml";
+    std::ofstream(path) << "instance: x\ndata_dir: /data\n" << code_block(text, "yaml");
+    const auto config = load_receiver_config(*real_env().files, path, YamlUse::kRun);
+    ASSERT_TRUE(config.ok()) << config.error().text();
+    Attributes statement;
+    const std::string sql = code_block(text, "sql");
+    const std::regex pair(R"('connector(\.?)([a-z.-]*)' *= '([^']*)')");
+    for (std::sregex_iterator at(sql.begin(), sql.end(), pair), end; at != end; ++at) {
+      ((*at)[1].length() == 0 ? statement.plugin : statement.values[(*at)[2]]) = (*at)[3];
+    }
+    EXPECT_GE(statement.values.size(), 4U);
+    EXPECT_EQ(config->sinks.at(0).connector, statement) << page;
+  }
 }
 
 TEST_F(ConfTest, AWrongDefaultInTheFileWouldBeSeen) {

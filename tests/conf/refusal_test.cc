@@ -178,6 +178,63 @@ TEST_F(RefusalTest, FilesGoToAFolderOfTheirOwn) {
   EXPECT_EQ(receiver("", sink("/database")), "ok");
 }
 
+TEST_F(RefusalTest, WhatIsWrongWithASinkIsToldAtItsKeyAndAllAtOnce) {
+  const std::string told =
+      receiver("",
+               "sinks:\n"
+               "  - name: a\n"
+               "    type: influx\n"
+               "    url: ftp://x\n"
+               "    version: 3\n"
+               "    timeout: 5\n"
+               "    gzipp: true\n"
+               "    token: t\n"
+               "    user: u\n"
+               "  - {name: b, type: file, directory: out, rotate_bytes: 1k}\n"
+               "  - {name: c, type: fil}\n"
+               "  - {name: d, type: influx, url: 'http://h', version: 2, database: x}\n");
+  EXPECT_THAT(told, HasSubstr("/c.yaml:8:5: 'sinks[0].url' is refused: the URL of the target"));
+  for (const auto* error :
+       {"9:5: 'sinks[0].version' must be an integer from 1 to 2",
+        "10:5: 'sinks[0].timeout' must be a duration",
+        "11:5: unknown key 'gzipp' in 'sinks[0]', did you mean 'gzip'?",
+        "12:5: 'sinks[0].token' and user exclude", "14:27: 'sinks[1].directory' must be an absolute path",
+        "14:43: 'sinks[1].rotate_bytes' must be a byte size like 500k, 1 MB or 64MiB of at least 4 KiB",
+        "15:15: 'sinks[2].type' must be one of file, influx, do-nothing, not 'fil'",
+        "the key 'sinks[2].directory' is required", "'sinks[3].org' is required",
+        "16:58: 'sinks[3].database' is of InfluxDB 1.x"})
+    EXPECT_THAT(told, HasSubstr(error));
+}
+
+TEST_F(RefusalTest, ASinkIsKeptAsTheAttributesThatAreNotTheDefault) {
+  ASSERT_TRUE(replace_file(env_.files, "/token", as_bytes("s3cret\n")).ok());
+  write(
+      "instance: x\ndata_dir: /data\nsinks:\n"
+      "  - {name: a, type: influx, url: 'http://h', version: 2, org: o, token: 'file:/token', gzip: true,"
+      " timeout: 1.5m, batch_size_bytes: 64k}\n"
+      "  - {name: b, type: do-nothing}\n");
+  const auto config = load_receiver_config(env_.files, "/c.yaml");
+  ASSERT_TRUE(config.ok()) << config.error().text();
+  EXPECT_EQ(config->sinks[0].connector, (Attributes{"influxdb-sink",
+                                                    {{"url", "http://h"},
+                                                     {"version", "2"},
+                                                     {"org", "o"},
+                                                     {"token", "file:/token"},
+                                                     {"timeout", "1m30s"},
+                                                     {"batch.size-bytes", "64k"}}}));
+  EXPECT_EQ(config->sinks[1].connector, (Attributes{"do-nothing-connector", {}}));
+}
+
+TEST_F(RefusalTest, ASecretOfASinkThatCannotBeReadIsRefusedAndLeftToTheUnitWhenOnlyChecked) {
+  const auto sink = [](const std::string& password) {
+    return "sinks:\n  - {name: a, type: influx, url: 'http://h', user: u, password: '" + password + "'}\n";
+  };
+  EXPECT_THAT(receiver("", sink("file:/none")),
+              HasSubstr("/c.yaml:6:55: cannot read the secret 'sinks[0].password': /none"));
+  EXPECT_EQ(receiver("", sink("credential:p")), "ok");
+  EXPECT_THAT(warnings_, ElementsAre(HasSubstr("'sinks[0].password' is given by systemd")));
+}
+
 TEST_F(RefusalTest, ALinkNeedsAHostToConnectTo) {
   write(std::string("instance: x\ndata_dir: /data\nlink: {remote: ':9780'}\n") + kSource);
   EXPECT_THAT(verdict(load_sender_config(env_.files, "/c.yaml")), HasSubstr("'link.remote' must name"));
