@@ -135,8 +135,9 @@ Wake Pipe::step() {
   }
   if (auto wait = open_connector()) return *wait;
   if (auto wait = end_of_history()) return *wait;
+  if (const Nanos until = gathers_until(); until > 0) return idle(until);
   if (auto wait = fetch()) return *wait;
-  return run_.has_value() ? deliver() : idle();
+  return run_.has_value() ? deliver() : idle(kNever);
 }
 
 std::optional<Wake> Pipe::open_connector() {
@@ -156,6 +157,21 @@ std::optional<Wake> Pipe::end_of_history() {
   status_.message = kHistoryFinished;
   log_info("pipe", options_.name + " has delivered its history up to LSN " + std::to_string(position_));
   return Wake{kNever, false};
+}
+
+// Until when the data that is there waits for more of it; 0: it does not. The bytes of the journal are
+// compressed, so "enough" is told rather late than early.
+Nanos Pipe::gathers_until() {
+  const Nanos delay = connector_.gather_delay();
+  const Lsn durable = source_.durable();
+  if (delay <= 0 || run_.has_value() || position_ < ripe_ || durable <= position_) return 0;
+  const Nanos now = env_.clock->now();
+  if (!gathers_since_.has_value()) gathers_since_ = now;
+  if (now - *gathers_since_ < delay && source_.bytes_behind(position_) < connector_.preferred_bytes())
+    return *gathers_since_ + delay;
+  ripe_ = durable;
+  gathers_since_.reset();
+  return 0;
 }
 
 std::optional<Wake> Pipe::fetch() {
@@ -180,7 +196,8 @@ std::optional<Wake> Pipe::fetch() {
   return std::nullopt;
 }
 
-Wake Pipe::idle() {
+// Nothing to deliver before `until`, but for what the connector wants to do by the clock.
+Wake Pipe::idle(Nanos until) {
   const Nanos wish = connector_.wake_at();  // read before the clock: it may be made of the same clock
   if (wish <= env_.clock->now()) {
     run_.emplace();
@@ -189,7 +206,7 @@ Wake Pipe::idle() {
   }
   backoff_.reset();
   publish();
-  Nanos at = wish;
+  Nanos at = std::min(wish, until);
   if (unstored_since_.has_value()) at = std::min(at, *unstored_since_ + options_.store_interval);
   return {at, true};
 }

@@ -133,8 +133,9 @@ class Pipe {
   std::optional<Wake> store_position();
   std::optional<Wake> open_connector();
   std::optional<Wake> end_of_history();
+  Nanos gathers_until();
   std::optional<Wake> fetch();
-  Wake idle();
+  Wake idle(Nanos until);
   Wake deliver();
   Wake take(DeliverResult result);
   void count(const Run& run, const DeliverResult& result);
@@ -157,6 +158,8 @@ class Pipe {
   std::string note_;  // the connector's, of its last delivery
   bool connector_open_ = false;
   Nanos retry_at_ = 0;
+  std::optional<Nanos> gathers_since_;      // when data was first seen behind ripe_
+  Lsn ripe_ = 0;                            // what is up to here has waited long enough for more
   std::optional<Run> run_;                  // read and not yet delivered
   bool loss_told_ = false;                  // of run_
   std::optional<DeliverResult> delivered_;  // of run_; its dead letters are not yet written

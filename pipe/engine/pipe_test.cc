@@ -43,6 +43,7 @@ class ScriptedConnector final : public Connector {
       kinds.push_back(batch.summary.kind);
     }
     if (batches.empty()) ++ticks;
+    sizes.push_back(batches.size());
     if (!state.empty()) result.state = to_bytes(as_bytes(state));
     return result;
   }
@@ -51,14 +52,17 @@ class ScriptedConnector final : public Connector {
     return ticks == 0 ? tick_at : kNever;
   }
   std::size_t preferred_bytes() const override { return preferred; }
+  Nanos gather_delay() const override { return gathers; }
   void close() override { ++closed; }
 
   std::deque<DeliverResult> script;
   std::optional<Error> open_error;
   std::vector<Lsn> opened_at, got;
   std::vector<EventKind> kinds;
+  std::vector<std::size_t> sizes;  // of the deliveries
   std::string opened_with, state;
   std::size_t preferred = 1;
+  Nanos gathers = 0;
   Nanos tick_at = kNever;
   Clock* tick_now = nullptr;
   int ticks = 0, closed = 0;
@@ -148,6 +152,48 @@ TEST_F(PipeTest, ARunGathersRecordsUpToThePreferredSize) {
   make();
   (void)pipe_->step();
   EXPECT_EQ(connector_.got.size(), 20u) << "one delivery";
+}
+
+TEST_F(PipeTest, DataWaitsForMoreOfItAndThenGoesTogether) {
+  connector_.preferred = 1 << 20;
+  connector_.gathers = 2 * kSecond;
+  sim_.clock.set(10 * kSecond);
+  write(1);
+  run();
+  EXPECT_THAT(connector_.got, IsEmpty());
+  sim_.clock.set(11 * kSecond);
+  write(2);
+  EXPECT_EQ(pipe_->step().at, 12 * kSecond) << "the oldest decides";
+  EXPECT_TRUE(pipe_->step().on_data);
+  sim_.clock.set(12 * kSecond);
+  run();
+  EXPECT_THAT(connector_.sizes, ElementsAre(3u));
+  write(1);
+  run();
+  EXPECT_EQ(connector_.got.size(), 3u) << "the next one waits again";
+}
+
+TEST_F(PipeTest, EnoughDataDoesNotWait) {
+  connector_.gathers = 3600 * kSecond;
+  connector_.preferred = 300;
+  write(2);
+  run();
+  EXPECT_THAT(connector_.got, IsEmpty());
+  while (source_.bytes_behind(0) < connector_.preferred) write(1);
+  run();
+  EXPECT_EQ(connector_.got.size(), source_.durable()) << "all that had waited, in as many runs as it takes";
+}
+
+TEST_F(PipeTest, WhileDataWaitsTheConnectorIsCalledWhenItAskedForIt) {
+  connector_.gathers = 10 * kSecond;
+  connector_.preferred = 1 << 20;
+  connector_.tick_at = 5 * kSecond;
+  write(1);
+  run();
+  sim_.clock.set(5 * kSecond);
+  run();
+  EXPECT_EQ(connector_.ticks, 1);
+  EXPECT_THAT(connector_.got, IsEmpty());
 }
 
 TEST_F(PipeTest, LeadingBatchesThatDoNotCountAreLeftOut) {
