@@ -58,6 +58,10 @@ void read_sinks(YamlMap& root, ReceiverConfig& c) {
     if (!names.insert(sink.name).second) map.violates("name", "is used by another sink");
     sink.holds = map.one_of<bool>("retention", {{"essential", true}, {"best-effort", false}}, true);
     sink.connector = read_connector(map, sink.name, c);
+    sink.mark = map.mark("name");
+    Attributes extractor;
+    if (!sink.holds) extractor.values["retention.hold"] = "best-effort";
+    c.pipes.push_back(yaml_pipe(sink.name, extractor, sink.connector, c.daemon.path, sink.mark));
     c.sinks.push_back(std::move(sink));
   }
   if (c.sinks.empty())
@@ -85,6 +89,8 @@ Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string
     link.violates("frame_limit", "is more than a quarter of journal.quota: a frame might never find room");
   read_allow(link, c);
   read_sinks(root, c);
+  for (YamlPipe& pipe : read_pipes(root, path)) c.pipes.push_back(std::move(pipe));
+  c.plugin_dir = root.string("pipe_lib_dir", std::string());
   TG_CHECK(file->finish());
   c.daemon.warnings = file->warnings();
   return c;

@@ -9,6 +9,7 @@
 #include "hw/link_config.h"
 #include "pipe/control/daemon_config.h"
 #include "pipe/engine/attributes.h"
+#include "pipe/statement/yaml_pipes.h"
 #include "receiver/allow_list.h"
 
 namespace tidegate {
@@ -25,8 +26,11 @@ struct ReceiverConfig {
     std::string name;
     bool holds = true;  // retention: data that this sink has not delivered is kept as long as there is room
     Attributes connector;  // with own names, without defaults, checked but for what only open() can know
+    YamlMark mark;
   };
   std::vector<Sink> sinks;
+  std::vector<YamlPipe> pipes;  // of the section `pipes`, and one for each sink
+  std::string plugin_dir;       // pipe_lib_dir
 };
 
 // All errors of the file at once, each with line and column.

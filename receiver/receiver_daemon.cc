@@ -6,7 +6,6 @@
 #include <csignal>
 
 #include "base/log.h"
-#include "pipe/connect/builtin_connectors.h"
 #include "pipe/control/data_dir.h"
 #include "pipe/control/ledger_text.h"
 #include "pipe/control/loop_call.h"
@@ -28,14 +27,18 @@ ReceiverDaemon::~ReceiverDaemon() = default;
 Status ReceiverDaemon::start() {
   started_at_ = housekept_at_ = env_.clock->now();
   TG_CHECK(open_journal());
-  TG_CHECK(start_pipes());
+  TG_CHECK(open_host());
   TG_CHECK(start_link());
+  TG_CHECK(start_pipes());
   TG_CHECK(start_control());
   scrub_ = std::make_unique<Scrub>(*journal_, [this](const DamagedRange& range) { tell_rot(range); });
   loop_.on_signal([this](int signal) {
     if (signal != SIGHUP) begin_stop();
   });
-  loop_.post([this] { tick(); });
+  loop_.post([this] {
+    gate_.entered();
+    tick();
+  });
   log_info("receiver", "ready: journal " + journal_->id().hex() + " at LSN " +
                            std::to_string(journal_->durable_lsn()) + ", listening on " +
                            config_.listen.text() + " with profile " + config_.link.profile.name);
@@ -63,44 +66,30 @@ Status ReceiverDaemon::open_journal() {
   options.retention.window = config_.daemon.window;
   options.accept_new_senders = config_.accept_new_senders;
   options.accept_new_journals = config_.accept_new_journals;
-  std::set<std::string> holding;
-  for (const auto& sink : config_.sinks)
-    if (sink.holds) holding.insert(sink.name);
-  options.retention.holds = these_pipes(std::move(holding));
+  options.retention.holds = [this](const std::string& pipe) { return host_->pipes().holds(pipe); };
+  options.retention.read_elsewhere = [this] { return host_->pipes().read_elsewhere(); };
   store_ = std::make_unique<FarStore>(env_, journal_.get(), &state_, std::move(options));
-  positions_ = std::make_unique<JournalPositions>(journal_.get(), &state_);
   return store_->recover();
 }
 
-Status ReceiverDaemon::start_pipes() {
-  for (const auto& sink : config_.sinks) {
-    Delivery d;
-    auto made =
-        make_connector(env_, sink.connector, {.pipe = sink.name, .data_dir = config_.daemon.data_dir});
-    if (!made.ok()) return std::move(made).error().in_pipe(sink.name);
-    d.connector = std::move(made).value();
-    d.source = std::make_unique<JournalRecords>(*journal_, records_);
-    PipeOptions options;
-    options.name = sink.name;
-    options.own_ids = {journal_->id(), config_.receiver_id};
-    options.dead_letters.directory = config_.daemon.data_dir + "/dead-letters";
-    options.on_loss = [this, name = sink.name](const Loss& loss) {
-      return write_ledger({.kind = ledger_kind::kGap,
-                           .from = loss.first,
-                           .to = loss.last,
-                           .text = "pipe " + name + ": " + loss.text});
-    };
-    options.on_dead_letters = [this, name = sink.name](std::uint64_t letters, const std::string& file) {
-      return write_ledger({.kind = ledger_kind::kDeadLetter,
-                           .amount = letters,
-                           .text = "pipe " + name + ": refused by the target for good, kept in " + file});
-    };
-    d.pipe = std::make_unique<Pipe>(env_, std::move(options), *d.source, *positions_, *d.connector);
-    TG_CHECK(d.pipe->open());
-    d.thread = std::make_unique<PipeThread>(env_, *d.pipe);
-    deliveries_.push_back(std::move(d));
-  }
+Status ReceiverDaemon::open_host() {
+  PipeHostOptions options;
+  options.data_dir = config_.daemon.data_dir;
+  options.config_file = config_.daemon.path;
+  options.plugin_dir = config_.plugin_dir;
+  options.own_ids = {journal_->id(), config_.receiver_id};
+  options.outbox = outbox_options(config_.daemon);
+  options.window = config_.daemon.window;
+  options.write_ledger = [this](LedgerEntry entry) { return write_ledger(std::move(entry)); };
+  options.server = [this] { return server_view(); };
+  options.start_server = [this] { return open_server(); };
+  options.stop_server = [this] { return close_server(); };
+  TG_TRY(host_, PipeHost::open(env_, std::move(options)));
   return {};
+}
+
+Status ReceiverDaemon::start_pipes() {
+  return host_->start({journal_.get(), &state_, &records_}, config_.pipes);
 }
 
 // In the scrub's thread, in each pass again.
@@ -132,12 +121,41 @@ Status ReceiverDaemon::start_link() {
   o.link.frame_stall = c.frame_stall;
   o.link.beat = c.beat;
   o.link.hold = c.hold;
-  committer_ = std::make_unique<JournalCommitter>(&loop_, journal_.get(), store_.get(), [this](Lsn) {
-    for (Delivery& d : deliveries_) d.thread->notify();
-  });
+  committer_ = std::make_unique<JournalCommitter>(&loop_, journal_.get(), store_.get(),
+                                                  [this](Lsn) { host_->pipes().notify(); });
   listener_ = std::make_unique<AirGapListener>(&loop_, store_.get(), committer_.get(), std::move(o),
                                                [this](const RxNotice& n) { on_notice(n); });
-  return listener_->start();
+  TG_CHECK(listener_->start());
+  serving_ = true;
+  return {};
+}
+
+// ---- the pipe server: the listener of the link, opened and closed by statements
+
+PipeServerView ReceiverDaemon::server_view() {
+  return {serving_, config_.listen.text()};
+}
+
+Status ReceiverDaemon::open_server() {
+  return gate_.run([this]() -> Status {
+    if (serving_) return {};
+    TG_CHECK(listener_->start());
+    serving_ = true;
+    return {};
+  });
+}
+
+// As the manual says: not while a sender has a live session, or runs by its last beat.
+Status ReceiverDaemon::close_server() {
+  return gate_.run([this]() -> Status {
+    for (const SenderView& sender : listener_->link().senders())
+      if (sender.lanes > 0)
+        return make_error(ErrorCode::kBusy, "Failed to stop pipe server because there is pipe still running.")
+            .from_peer(sender.label);
+    listener_->stop();
+    serving_ = false;
+    return {};
+  });
 }
 
 Status ReceiverDaemon::start_control() {
@@ -166,6 +184,7 @@ void ReceiverDaemon::tick() {
   count_duplicates();
   // While senders are refused, room is looked for at once.
   if (now - housekept_at_ >= kHousekeeping || !journal_->accepts().ok()) keep_house();
+  host_->pipes().tick();
   refresh_report(now);
   sd_notify(0, "WATCHDOG=1");
   if (!stopping_) loop_.call_at(now + kTick, [this] { tick(); });
@@ -211,10 +230,7 @@ void ReceiverDaemon::begin_stop() {
   scrub_.reset();
   committer_.reset();  // waits for the sync under way
   count_duplicates();
-  for (Delivery& d : deliveries_)
-    if (const Status status = d.thread->stop(kStopPipe); !status.ok())
-      log_warning("pipe",
-                  "stopped in mid-delivery, it is repeated after the start: " + status.error().text());
+  host_->stop();
   if (control_) control_->stop();
   Status closed = journal_->sync();
   if (closed.ok()) closed = journal_->close();
@@ -228,7 +244,28 @@ void ReceiverDaemon::begin_stop() {
 
 // ---- the operator's commands
 
+// A statement, in the thread of the control server: it may wait for the pipe.
+ControlReply ReceiverDaemon::start_pipe(const ControlCommand& command) {
+  const auto name = command.arguments.find("pipe");
+  if (name == command.arguments.end()) return {false, "start needs pipe=<name of a sink>"};
+  std::string known;
+  for (const PipeView& pipe : host_->pipes().pipes()) {
+    known += (known.empty() ? "" : ", ") + pipe.name;
+    if (pipe.name != name->second) continue;
+    Caller caller;
+    caller.user = "tidegate";
+    caller.from = config_.daemon.control_socket;
+    caller.is_admin = true;
+    const Execution done =
+        host_->executor().execute(caller, "START PIPE `" + pipe.name + "`", Dialect::kDataSync);
+    if (done.error) return {false, done.error->text()};
+    return {true, "pipe " + pipe.name + " starts"};
+  }
+  return {false, "there is no pipe " + name->second + "; known: " + (known.empty() ? "none" : known)};
+}
+
 ControlReply ReceiverDaemon::operate(const ControlCommand& command) {
+  if (command.verb == "start") return start_pipe(command);
   return call_in_loop(loop_, [this, command] { return carry_out(command); });
 }
 
@@ -249,20 +286,6 @@ ControlReply ReceiverDaemon::carry_out(const ControlCommand& command) {
     if (const Status status = store_->approve(sender, journal); !status.ok())
       return {false, status.error().text()};
     return {true, "journal " + journal.hex() + " may speak for sender " + sender.hex()};
-  }
-  if (command.verb == "start") {
-    const auto name = command.arguments.find("pipe");
-    if (name == command.arguments.end()) return {false, "start needs pipe=<name of a sink>"};
-    std::string known;
-    for (Delivery& d : deliveries_) {
-      const std::string pipe = d.pipe->status().name;
-      if (pipe == name->second) {
-        d.thread->start();
-        return {true, "pipe " + pipe + " starts"};
-      }
-      known += (known.empty() ? "" : ", ") + pipe;
-    }
-    return {false, "there is no pipe " + name->second + "; known: " + (known.empty() ? "none" : known)};
   }
   return {false, "unknown command '" + command.verb + "': the receiver knows adopt, start"};
 }

@@ -14,14 +14,14 @@
 
 #include "base/asio_loop.h"
 #include "pipe/control/control_server.h"
+#include "pipe/control/loop_call.h"
 #include "pipe/control/status.h"
 #include "pipe/control/status_conditions.h"
 #include "pipe/control/status_newest.h"
 #include "pipe/control/status_space.h"
 #include "pipe/control/trend.h"
-#include "pipe/engine/journal_positions.h"
-#include "pipe/engine/pipe_thread.h"
 #include "pipe/engine/scrub.h"
+#include "pipe/statement/pipe_host.h"
 #include "pipe/stream/far_store.h"
 #include "receiver/air_gap_listener.h"
 #include "receiver/journal_committer.h"
@@ -43,16 +43,13 @@ class ReceiverDaemon {
   void stop();  // as SIGTERM does; any thread
 
  private:
-  struct Delivery {  // one sink and its pipe
-    std::unique_ptr<Connector> connector;
-    std::unique_ptr<RecordSource> source;
-    std::unique_ptr<Pipe> pipe;
-    std::unique_ptr<PipeThread> thread;  // last: uses the others
-  };
-
   Status open_journal();
   Status start_pipes();
+  Status open_host();
   Status start_link();
+  PipeServerView server_view();
+  Status open_server();
+  Status close_server();
   Status start_control();
   void tick();
   void keep_house();
@@ -68,20 +65,21 @@ class ReceiverDaemon {
   void add_sender_conditions(Nanos now, std::vector<Condition>& to);
   void on_notice(const RxNotice& notice);
   void begin_stop();
+  ControlReply start_pipe(const ControlCommand& command);
   ControlReply operate(const ControlCommand& command);
   ControlReply carry_out(const ControlCommand& command);
 
   Env env_;
   ReceiverConfig config_;
   AsioLoop loop_;
+  LoopGate gate_{&loop_};
   StreamState state_;
   std::unique_ptr<Journal> journal_;
   RecordCache records_;
   std::unique_ptr<FarStore> store_;
-  std::unique_ptr<JournalPositions> positions_;
   std::unique_ptr<JournalCommitter> committer_;
   std::unique_ptr<AirGapListener> listener_;
-  std::vector<Delivery> deliveries_;
+  std::unique_ptr<PipeHost> host_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<Scrub> scrub_;
   Nanos started_at_ = 0;
@@ -89,6 +87,7 @@ class ReceiverDaemon {
   std::uint64_t duplicates_told_ = 0;
   Lsn idle_marked_ = 0;
   bool stopping_ = false;
+  std::atomic<bool> serving_{false};
   int exit_code_ = 0;
   SpaceWatch space_{"senders keep their data until there is room; look at the pipes below"};
   Trend delivered_{10 * kSecond};

@@ -74,25 +74,10 @@ void ReceiverDaemon::fill_senders(StatusReport& report, Nanos now) const {
 }
 
 void ReceiverDaemon::fill_pipes(StatusReport& report) {
-  for (const Delivery& d : deliveries_) {
-    const PipeStatus s = d.pipe->status();
-    StatusPipe out;
-    out.name = s.name;
-    out.connector = s.connector;
-    out.state = pipe_state_name(s.state);
-    out.message = s.message;
-    out.warning = s.warning;
-    out.position = s.position;
-    out.lag_batches = s.lag_lsns;
-    out.lag_bytes = s.lag_bytes;
-    out.delivered_events = s.counters.events;
-    out.delivered_values = s.counters.values;
-    out.dead_letters = s.counters.dead_letters;
-    out.retries = s.counters.retries;
-    out.newest_event_ns = s.newest_event_ns;
-    report.waiting_batches = std::max(report.waiting_batches, s.lag_lsns);
-    report.waiting_bytes = std::max(report.waiting_bytes, s.lag_bytes);
-    report.pipes.push_back(std::move(out));
+  for (const PipeManager::Detail& pipe : host_->pipes().details()) {
+    report.pipes.push_back(status_row(pipe));
+    report.waiting_batches = std::max(report.waiting_batches, report.pipes.back().lag_batches);
+    report.waiting_bytes = std::max(report.waiting_bytes, report.pipes.back().lag_bytes);
   }
 }
 

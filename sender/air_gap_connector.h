@@ -36,6 +36,7 @@ class AirGapConnector {
   void with_link(const std::function<void(SenderLink&, LinkNanos)>& change);
 
   SenderLink& link() { return link_; }
+  const SenderLink& link() const { return link_; }
 
  private:
   class LaneConnection;

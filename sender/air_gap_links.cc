@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sender/air_gap_links.h"
 
-#include "pipe/control/loop_call.h"
 #include "sender/air_gap_carrier.h"
 
 namespace tidegate {
 
 AirGapLinks::AirGapLinks(Env env, Loop* loop, NearStore* main, AirGapLinksOptions options)
-    : env_(env), loop_(loop), main_(main), options_(std::move(options)) {
+    : env_(env), loop_(loop), gate_(loop), main_(main), options_(std::move(options)) {
   own_ = &link({});
 }
 
@@ -65,7 +64,7 @@ Status AirGapLinks::drop_others() {
 }
 
 void AirGapLinks::start() {
-  loop_thread_ = std::this_thread::get_id();
+  gate_.entered();
   running_ = true;
   for (auto& [name, link] : links_)
     if (!std::exchange(link->started, true)) link->connector->start();
@@ -97,17 +96,6 @@ void AirGapLinks::notify() {
     for (auto& [name, link] : links_)
       if (link->started) link->connector->notify_batches();
   });
-}
-
-Status AirGapLinks::in_loop(const std::function<Status()>& task) const {
-  const std::thread::id loop = loop_thread_;
-  if (loop == std::thread::id() || loop == std::this_thread::get_id()) return task();
-  Status status;
-  const ControlReply reply = call_in_loop(*loop_, [&] {
-    status = task();
-    return ControlReply{true, {}};
-  });
-  return reply.ok ? status : Status(make_error(ErrorCode::kBusy, reply.text));
 }
 
 }  // namespace tidegate

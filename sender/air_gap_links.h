@@ -11,8 +11,8 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <thread>
 
+#include "pipe/control/loop_call.h"
 #include "pipe/engine/attributes.h"
 #include "pipe/engine/carrier.h"
 #include "pipe/stream/link_store.h"
@@ -45,14 +45,14 @@ class AirGapLinks {
   // ---- the loop's thread
   void start();
   void stop(std::function<void()> done);
-  AirGapConnector& own() { return *own_->connector; }
+  AirGapConnector& own() const { return *own_->connector; }
   void request_confirm();
   std::vector<std::pair<std::string, AirGapConnector*>> all();  // address, link
 
   // ---- any thread
   void notify();
   // In the loop's thread, waited for. kBusy: the loop did not take it, and will not.
-  Status in_loop(const std::function<Status()>& task) const;
+  Status in_loop(const std::function<Status()>& task) const { return gate_.run(task); }
 
  private:
   friend class AirGapCarrier;
@@ -67,11 +67,11 @@ class AirGapLinks {
 
   Env env_;
   Loop* loop_;
+  LoopGate gate_;
   NearStore* main_;
   AirGapLinksOptions options_;
   std::map<std::string, std::unique_ptr<Link>> links_;  // by address; empty: of the configuration
   Link* own_ = nullptr;
-  std::atomic<std::thread::id> loop_thread_{};  // none: the loop does not run yet
   bool running_ = false;
 };
 

@@ -63,6 +63,10 @@ Result<SenderConfig> load_sender_config(FileSystem& files, const std::string& pa
   c.ingest.pending_bytes = ingest.bytes("pending", {64 << 10, 4ULL << 30}, c.ingest.pending_bytes);
   c.ingest.level = static_cast<int>(ingest.integer("compression_level", {1, 19}, 1));
   read_sources(root, c, listeners);
+  c.pipes = read_pipes(root, path);
+  if (!root.has("pipes"))
+    c.pipes.push_back(yaml_pipe("air-gap", {}, {"iotdb-air-gap-connector", {}}, path, root.mark("link")));
+  c.plugin_dir = root.string("pipe_lib_dir", std::string());
   TG_CHECK(file->finish());
   c.daemon.warnings = file->warnings();
   return c;

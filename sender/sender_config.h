@@ -10,6 +10,7 @@
 #include "pipe/control/daemon_config.h"
 #include "pipe/engine/ingest.h"
 #include "pipe/extract/influx/influx_http.h"
+#include "pipe/statement/yaml_pipes.h"
 
 namespace tidegate {
 
@@ -27,6 +28,8 @@ struct SenderConfig {
     InfluxHttpOptions options;
   };
   std::vector<HttpSource> http_sources;
+  std::vector<YamlPipe> pipes;  // of the section `pipes`; without it one over the link that takes everything
+  std::string plugin_dir;       // pipe_lib_dir
 };
 
 // All errors of the file at once, each with line and column.

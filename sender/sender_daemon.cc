@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "base/log.h"
+#include "pipe/connect/builtin_connectors.h"
 #include "pipe/control/data_dir.h"
 #include "pipe/control/ledger_text.h"
 #include "pipe/control/loop_call.h"
@@ -18,7 +19,6 @@ constexpr Nanos kTick = kSecond;
 constexpr Nanos kHousekeeping = 10 * kSecond;
 constexpr Nanos kStopSources = 10 * kSecond;
 constexpr Nanos kStopLink = 5 * kSecond;
-constexpr const char* kStreamLabel = "air-gap";
 
 }  // namespace
 
@@ -30,20 +30,18 @@ SenderDaemon::~SenderDaemon() = default;
 Status SenderDaemon::start() {
   started_at_ = housekept_at_ = env_.clock->now();
   TG_CHECK(open_journal());
+  TG_CHECK(open_links());
+  TG_CHECK(start_pipes());
   scrub_ = std::make_unique<Scrub>(*journal_, [this](const DamagedRange& range) { tell_rot(range); });
-  connector_ =
-      std::make_unique<AirGapConnector>(&loop_, env_.clock, env_.random, store_.get(), connector_options(),
-                                        [this](const TxNotice& n) { on_notice(n); });
   ingest_ = std::make_unique<Ingest>(env_, journal_.get(), config_.ingest,
-                                     [this](Lsn) { connector_->notify_batches(); });
+                                     [this](Lsn) { host_->pipes().notify(); });
   TG_CHECK(start_sources());
   TG_CHECK(start_control());
   loop_.on_signal([this](int signal) {
     if (signal != SIGHUP) begin_stop();
   });
   loop_.post([this] {
-    connector_->link().set_beat_source([this] { return beat_json(); });
-    connector_->start();
+    links_->start();
     tick();
   });
   log_info("sender", "ready: journal " + journal_->id().hex() + " at LSN " +
@@ -68,14 +66,69 @@ Status SenderDaemon::open_journal() {
     log_error("journal", "damaged: LSN " + std::to_string(range.first) + ".." + std::to_string(range.last) +
                              " in " + range.segment + ": " + range.reason + "; a copy is in " +
                              range.quarantine);
+  return {};
+}
+
+Status SenderDaemon::open_host() {
+  PipeHostOptions options;
+  options.data_dir = config_.daemon.data_dir;
+  options.config_file = config_.daemon.path;
+  options.plugin_dir = config_.plugin_dir;
+  options.own_ids = {journal_->id()};
+  options.outbox = outbox_options(config_.daemon);
+  options.window = config_.daemon.window;
+  options.write_ledger = [this](LedgerEntry entry) { return write_ledger(std::move(entry)); };
+  options.make_link_carrier = [this](const Attributes& attributes,
+                                     const CarrierPlan& plan) -> std::unique_ptr<Carrier> {
+    return attributes.plugin == air_gap_plugin().name ? links_->make_carrier(attributes, plan) : nullptr;
+  };
+  TG_TRY(host_, PipeHost::open(env_, std::move(options)));
+  return {};
+}
+
+// The store of the journal, and the links that carry its streams. Which link a pipe's streams belong to is
+// known from the catalogue before damage is looked at.
+Status SenderDaemon::open_links() {
+  TG_CHECK(open_host());
   NearStoreOptions options;
   options.sender_id = config_.sender_id;
   options.retention.window = config_.daemon.window;
-  options.gap_allowed = [declare = config_.declare_gaps](StreamId) { return declare; };
+  options.retention.holds = [this](const std::string& pipe) { return host_->pipes().holds(pipe); };
+  options.retention.is_essential = [this](StreamId stream) { return host_->pipes().holds_stream(stream); };
+  options.retention.read_elsewhere = [this] { return host_->pipes().read_elsewhere(); };
+  options.gap_allowed = [this](StreamId stream) {
+    return config_.declare_gaps || host_->pipes().is_best_effort(store_->label(stream));
+  };
+  options.link_of = [this](const std::string& pipe) {
+    const auto definitions = host_->definitions();
+    const auto found = definitions->pipes.find(pipe);
+    const auto link = found == definitions->pipes.end() ? Result<std::string>(std::string())
+                                                        : links_->link_of(found->second.connector);
+    return links_->journal_of(link.ok() ? *link : std::string());
+  };
   store_ = std::make_unique<NearStore>(env_, journal_.get(), &state_, std::move(options));
+  AirGapLinksOptions links;
+  links.identity = {config_.sender_id, journal_->id()};
+  links.link = connector_options();
+  links.gap_allowed = [this](const std::string& pipe) {
+    return config_.declare_gaps || host_->pipes().is_best_effort(pipe);
+  };
+  links.beat = [this] { return beat_json(); };
+  links.notices = [this](const TxNotice& notice) { on_notice(notice); };
+  links_ = std::make_unique<AirGapLinks>(env_, &loop_, store_.get(), std::move(links));
   TG_CHECK(store_->recover());
-  TG_TRY(stream_, store_->ensure_stream(kStreamLabel));
   return take_back_stale_marks();
+}
+
+Status SenderDaemon::start_pipes() {
+  TG_CHECK(host_->start({journal_.get(), &state_, &records_}, config_.pipes));
+  return links_->drop_others();
+}
+
+Status SenderDaemon::write_ledger(LedgerEntry entry) {
+  entry.wall_micros = env_.clock->wall_micros();
+  TG_CHECK(state_.write_ledger(*journal_, std::move(entry)));
+  return journal_->sync();
 }
 
 // In the scrub's thread, in each pass again.
@@ -167,6 +220,7 @@ void SenderDaemon::tick() {
   }
   // While sources are refused, room is looked for at once.
   if (now - housekept_at_ >= kHousekeeping || !journal_->accepts().ok()) keep_house(now);
+  host_->pipes().tick();
   refresh_report(now);
   sd_notify(0, "WATCHDOG=1");
   if (!stopping_) loop_.call_at(now + kTick, [this] { tick(); });
@@ -175,7 +229,7 @@ void SenderDaemon::tick() {
 void SenderDaemon::keep_house(Nanos now) {
   housekept_at_ = now;
   const JournalSpace space = journal_->space();
-  if (space.quota != 0 && space.used > space.quota / 2) connector_->request_confirm();
+  if (space.quota != 0 && space.used > space.quota / 2) links_->request_confirm();
   const auto freed = store_->apply_retention(env_.clock->wall_micros());
   retention_trouble_ = freed.ok() ? "" : "retention: " + freed.error().text();
   if (!freed.ok()) return;
@@ -205,6 +259,7 @@ void SenderDaemon::begin_stop() {
       log_warning("source", source.name + ": requests were still under way after 10 s and got no answer");
   ingest_->stop();
   scrub_.reset();
+  host_->stop();
   const auto finish = [this] {
     if (control_) control_->stop();
     Status closed = journal_->sync();
@@ -220,7 +275,7 @@ void SenderDaemon::begin_stop() {
   const auto once = [finished, finish] {
     if (!std::exchange(*finished, true)) finish();
   };
-  connector_->stop(once);
+  links_->stop(once);
   loop_.call_at(loop_.now() + kStopLink, once);
 }
 
@@ -230,32 +285,46 @@ ControlReply SenderDaemon::operate(const ControlCommand& command) {
   return call_in_loop(loop_, [this, command] { return carry_out(command); });
 }
 
+// The stream that a command means: the only one, or that of the pipe it names.
+Result<StreamId> SenderDaemon::stream_of(const ControlCommand& command) const {
+  const auto pipe = command.arguments.find("pipe");
+  std::vector<StreamId> found;
+  std::string known;
+  for (const SenderStreamView& view : connector().link().streams()) {
+    known += (known.empty() ? "" : ", ") + view.label;
+    if (pipe == command.arguments.end() || pipe->second == view.label) found.push_back(view.stream);
+  }
+  if (found.empty()) return make_error(ErrorCode::kNotFound, "no such stream; pipes of the link: " + known);
+  if (found.size() > 1 && pipe == command.arguments.end())
+    return make_error(ErrorCode::kInvalidArgument, "say which pipe is meant with pipe=<name>: " + known);
+  return found.back();
+}
+
 ControlReply SenderDaemon::carry_out(const ControlCommand& command) {
-  const std::string stream = "stream " + std::to_string(stream_);
+  if (command.verb == "confirm") {
+    links_->request_confirm();
+    return {true, "a proof of the confirmed position is asked for"};
+  }
+  if (command.verb != "gap" && command.verb != "fork")
+    return {false, "unknown command '" + command.verb + "': the sender knows gap, fork, confirm"};
+  const auto meant = stream_of(command);
+  if (!meant.ok()) return {false, meant.error().text()};
+  const std::string stream = "stream " + std::to_string(*meant);
   if (command.verb == "gap") {
     bool declared = false;
-    connector_->with_link(
-        [&](SenderLink& link, LinkNanos now) { declared = link.declare_gap(stream_, now); });
+    connector().with_link([&](SenderLink& link, LinkNanos now) { declared = link.declare_gap(*meant, now); });
     if (!declared) return {false, stream + " is not stopped for a gap: there is nothing to declare"};
     return {true, "the gap of " + stream + " is declared at its next hello"};
   }
-  if (command.verb == "fork") {
-    const auto base = command.arguments.find("base");
-    if (base == command.arguments.end() ||
-        base->second.find_first_not_of("0123456789") != std::string::npos || base->second.empty() ||
-        base->second.size() > 18)
-      return {false, "fork needs base=<sequence>: the last batch that both sides have"};
-    const Seq b = std::stoull(base->second);
-    Status forks;
-    connector_->with_link([&](SenderLink& link, LinkNanos now) { forks = link.fork_at(stream_, b, now); });
-    if (!forks.ok()) return {false, forks.error().text()};
-    return {true, stream + " forks at " + base->second};
-  }
-  if (command.verb == "confirm") {
-    connector_->request_confirm();
-    return {true, "a proof of the confirmed position is asked for"};
-  }
-  return {false, "unknown command '" + command.verb + "': the sender knows gap, fork, confirm"};
+  const auto base = command.arguments.find("base");
+  if (base == command.arguments.end() || base->second.find_first_not_of("0123456789") != std::string::npos ||
+      base->second.empty() || base->second.size() > 18)
+    return {false, "fork needs base=<sequence>: the last batch that both sides have"};
+  const Seq b = std::stoull(base->second);
+  Status forks;
+  connector().with_link([&](SenderLink& link, LinkNanos now) { forks = link.fork_at(*meant, b, now); });
+  if (!forks.ok()) return {false, forks.error().text()};
+  return {true, stream + " forks at " + base->second};
 }
 
 }  // namespace tidegate

@@ -19,8 +19,9 @@
 #include "pipe/control/status_space.h"
 #include "pipe/control/trend.h"
 #include "pipe/engine/scrub.h"
+#include "pipe/statement/pipe_host.h"
 #include "pipe/stream/near_store.h"
-#include "sender/air_gap_connector.h"
+#include "sender/air_gap_links.h"
 #include "sender/sender_config.h"
 
 namespace tidegate {
@@ -46,19 +47,27 @@ class SenderDaemon {
   };
 
   Status open_journal();
+  Status open_host();
+  Status open_links();
+  Status start_pipes();
   Status take_back_stale_marks();
+  Status write_ledger(LedgerEntry entry);
   void tell_rot(const DamagedRange& range);
   Status start_sources();
   Status start_control();
   AirGapConnectorOptions connector_options() const;
+  AirGapConnector& connector() { return links_->own(); }
+  const AirGapConnector& connector() const { return links_->own(); }
+  Result<StreamId> stream_of(const ControlCommand& command) const;
   void tick();
   void keep_house(Nanos now);
   void refresh_report(Nanos now);
   void fill_link(StatusReport& report) const;
-  void fill_streams(StatusReport& report, Nanos now);
+  void fill_streams(StatusReport& report);
   void fill_journal(StatusReport& report, Nanos now);
   static void fill_source(StatusReport& report, const HttpSource& source);
-  void look_at_newest(const NearStream& stream, Seq soft);
+  void fill_pipes(StatusReport& report);
+  void look_at_newest(Lsn first, Lsn upto);
   std::vector<Condition> conditions(const StatusReport& report);
   std::optional<Condition> link_condition();
   bool holds_now(const std::string& text) const;
@@ -74,12 +83,13 @@ class SenderDaemon {
   StreamState state_;
   std::unique_ptr<Journal> journal_;
   std::unique_ptr<NearStore> store_;
-  std::unique_ptr<AirGapConnector> connector_;
+  RecordCache records_;
+  std::unique_ptr<AirGapLinks> links_;
+  std::unique_ptr<PipeHost> host_;
   std::unique_ptr<Ingest> ingest_;
   std::vector<HttpSource> sources_;
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<Scrub> scrub_;
-  StreamId stream_ = 0;
   Nanos started_at_ = 0;
   Nanos housekept_at_ = 0;
   Lsn idle_marked_ = 0;

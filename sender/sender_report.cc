@@ -12,14 +12,14 @@
 namespace tidegate {
 
 void SenderDaemon::fill_link(StatusReport& report) const {
-  const SenderLink& link = connector_->link();
+  const SenderLink& link = connector().link();
   const SenderLinkCounters& n = link.counters();
   StatusLink out;
   out.state = link_state_name(link.state());
   out.message = link.message();
   out.peer = config_.remote.text();
   out.profile = config_.link.profile.name;
-  out.delivery_proven = connector_->link().proves();
+  out.delivery_proven = connector().link().proves();
   out.session = store_->session();
   out.counters = {{"sessions", n.sessions},
                   {"doubts", n.doubts},
@@ -39,40 +39,50 @@ void SenderDaemon::fill_link(StatusReport& report) const {
   report.link = std::move(out);
 }
 
-void SenderDaemon::fill_streams(StatusReport& report, Nanos now) {
-  for (const SenderStreamView& s : connector_->link().streams()) {
-    StatusStream out;
-    out.stream = s.stream;
-    out.label = s.label;
-    out.state = s.state;
-    out.message = s.message;
-    out.generation = s.generation;
-    out.head = s.head;
-    out.soft = s.soft;
-    out.confirmed = s.confirmed;
-    out.trimmed = s.trimmed;
-    report.streams.push_back(out);
-    if (s.stream != stream_) continue;
-    report.waiting_batches = s.head - std::min(s.head, s.soft);
-    sent_.sample(now, static_cast<double>(s.soft));
-    const auto speed = sent_.per_second();
-    if (report.waiting_batches == 0) {
-      report.waiting_s = 0;
-    } else if (speed && *speed > 0) {
-      report.waiting_s = static_cast<double>(report.waiting_batches) / *speed;
+void SenderDaemon::fill_streams(StatusReport& report) {
+  for (const auto& [address, link] : links_->all())
+    for (const SenderStreamView& s : link->link().streams()) {
+      StatusStream out;
+      out.stream = s.stream;
+      out.label = s.label;
+      out.state = s.state;
+      out.message = s.message;
+      out.generation = s.generation;
+      out.head = s.head;
+      out.soft = s.soft;
+      out.confirmed = s.confirmed;
+      out.trimmed = s.trimmed;
+      report.streams.push_back(out);
     }
-    if (const auto stream = store_->info(stream_)) look_at_newest(*stream, s.soft);
+}
+
+// What waits longest, waits: the pipe that is farthest behind answers the three questions.
+void SenderDaemon::fill_pipes(StatusReport& report) {
+  Lsn behind = journal_->durable_lsn();
+  for (const PipeManager::Detail& pipe : host_->pipes().details()) {
+    report.pipes.push_back(status_row(pipe));
+    if (pipe.state != PipeState::kRunning) continue;
+    behind = std::min(behind, report.pipes.back().position);
   }
+  report.waiting_batches = journal_->durable_lsn() - behind;
+  sent_.sample(env_.clock->now(), static_cast<double>(behind));
+  const auto speed = sent_.per_second();
+  if (report.waiting_batches == 0) {
+    report.waiting_s = 0;
+  } else if (speed && *speed > 0) {
+    report.waiting_s = static_cast<double>(report.waiting_batches) / *speed;
+  }
+  look_at_newest(1, behind);
   report.newest_outside_age_s = newest_.age_s(env_.clock->wall_micros());
   report.future_records = newest_.future_records();
 }
 
 // What is trimmed was confirmed: what is known of its times counts, too.
-void SenderDaemon::look_at_newest(const NearStream& stream, Seq soft) {
+void SenderDaemon::look_at_newest(Lsn first, Lsn upto) {
   const std::int64_t wall = env_.clock->wall_micros();
   for (const TrimSpan& span : state_.trim_spans())
     if (span.time_min <= span.time_max) newest_.know(span.time_max, wall);
-  newest_.advance(*journal_, stream.first_lsn, soft == 0 ? 0 : stream.lsn_of(soft), wall);
+  newest_.advance(*journal_, first, upto, wall);
 }
 
 void SenderDaemon::fill_journal(StatusReport& report, Nanos now) {
@@ -93,7 +103,7 @@ void SenderDaemon::fill_journal(StatusReport& report, Nanos now) {
 
 // Does the status say this as long as it is so? Then its condition logs it, once.
 bool SenderDaemon::holds_now(const std::string& text) const {
-  const SenderLink& link = connector_->link();
+  const SenderLink& link = connector().link();
   const auto in_text = [&text](const std::string& message) {
     return !message.empty() && text.find(message) != std::string::npos;
   };
@@ -104,7 +114,7 @@ bool SenderDaemon::holds_now(const std::string& text) const {
 }
 
 std::optional<Condition> SenderDaemon::link_condition() {
-  const SenderLink& link = connector_->link();
+  const SenderLink& link = connector().link();
   if (link.state() == LinkState::kRun) {
     link_trouble_.clear();
     return std::nullopt;
@@ -170,7 +180,8 @@ void SenderDaemon::refresh_report(Nanos now) {
   report.instance = config_.daemon.instance;
   report.uptime_s = static_cast<double>(now - started_at_) / 1e9;
   fill_link(report);
-  fill_streams(report, now);
+  fill_streams(report);
+  fill_pipes(report);
   fill_journal(report, now);
   const ProcessFigures process = process_figures();
   report.anonymous_memory_bytes = process.anonymous_bytes;

@@ -72,6 +72,15 @@ Id id_of_instance(std::string_view role, const std::string& instance) {
   return xxh3_128(as_bytes("tidegate " + std::string(role) + " " + instance));
 }
 
+JournalOptions outbox_options(const DaemonConfig& config) {
+  JournalOptions out = config.journal;
+  out.directory.clear();
+  out.segment_bytes = std::min<std::uint64_t>(out.segment_bytes, 16 << 20);
+  out.quota_bytes = out.quota_bytes / 4;
+  out.reserve_bytes = std::min<std::uint64_t>(out.reserve_bytes, 1 << 20);
+  return out;
+}
+
 DaemonConfig read_daemon(FileSystem& files, YamlMap& root, const std::string& path, Listeners* listeners) {
   DaemonConfig c;
   c.path = path;

@@ -27,6 +27,9 @@ struct DaemonConfig {
   std::vector<std::string> warnings;  // of the whole file, each with its place
 };
 
+// Journals of pipes that change what they read: smaller than the daemon's own, on the same disk.
+JournalOptions outbox_options(const DaemonConfig& config);
+
 // The addresses on which one box listens: no two may want the same port.
 class Listeners {
  public:

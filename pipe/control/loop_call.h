@@ -2,11 +2,13 @@
 // An operator's command is carried out in the loop's thread; the control server's thread waits for the reply.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <future>
 #include <memory>
 #include <mutex>
+#include <thread>
 
 #include "base/net.h"
 #include "pipe/control/control_server.h"
@@ -38,5 +40,30 @@ inline ControlReply call_in_loop(Loop& loop, std::function<ControlReply()> comma
   }
   return future.get();
 }
+
+// For what may be asked of the loop's thread before the loop runs, from it, and from others.
+class LoopGate {
+ public:
+  explicit LoopGate(Loop* loop) : loop_(loop) {}
+  // In the loop's thread, before anybody else asks.
+  void entered() { thread_ = std::this_thread::get_id(); }
+  // At once before entered() and in the loop's thread; else there, waited for. kBusy: the loop did not take
+  // it and never will.
+  Status run(const std::function<Status()>& task) const {
+    const std::thread::id thread = thread_;
+    if (thread == std::thread::id() || thread == std::this_thread::get_id()) return task();
+    auto status = std::make_shared<Status>();
+    const ControlReply reply = call_in_loop(*loop_, [status, task] {
+      *status = task();
+      return ControlReply{true, {}};
+    });
+    if (!reply.ok) return make_error(ErrorCode::kBusy, reply.text);
+    return *status;
+  }
+
+ private:
+  Loop* loop_;
+  std::atomic<std::thread::id> thread_{};
+};
 
 }  // namespace tidegate

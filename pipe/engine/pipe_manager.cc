@@ -502,7 +502,12 @@ bool PipeManager::holds(const std::string& name) const {
 bool PipeManager::holds_stream(StreamId stream) const {
   const auto near = main_.state->near_stream(stream);
   const ManagedPtr pipe = near ? find(near->label) : nullptr;
-  return pipe == nullptr || within_budget(*pipe, near->lsn_of(near->confirmed));
+  return pipe != nullptr && within_budget(*pipe, near->lsn_of(near->confirmed));
+}
+
+bool PipeManager::is_best_effort(const std::string& name) const {
+  const ManagedPtr pipe = find(name);
+  return pipe != nullptr && !pipe->essential;
 }
 
 // A best-effort pipe holds what it has not delivered within its limits; without any, until the journal is

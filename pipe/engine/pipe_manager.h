@@ -70,6 +70,7 @@ class PipeManager final : public PipeEngine {
   bool holds(const std::string& pipe) const;
   bool holds_stream(StreamId stream) const;  // one of the daemon's journal
   std::optional<Lsn> read_elsewhere() const;
+  bool is_best_effort(const std::string& pipe) const;
   struct Detail {
     PipeSpec spec;
     PipeState state = PipeState::kStopped;

@@ -7,7 +7,8 @@
 
 namespace tidegate {
 
-PipeHost::PipeHost(Env env, PipeHostOptions options) : env_(env), options_(std::move(options)) {}
+PipeHost::PipeHost(Env env, PipeHostOptions options)
+    : env_(env), options_(std::move(options)), logs_(*env.clock) {}
 
 PipeHost::~PipeHost() {
   {
@@ -75,6 +76,7 @@ Status PipeHost::start(CarriedJournal main, const std::vector<YamlPipe>& yaml) {
   hooks.zone = TimeZone::system();
   hooks.config_file = options_.config_file;
   hooks.pipe_lib_dir = options_.plugin_dir;
+  logs_.observe_log();
   hooks.logs = &logs_;
   hooks.reload = options_.reload;
   executor_ = std::make_unique<Executor>(env_, *catalogue_, *manager_, *audit_, std::move(hooks));
