@@ -33,6 +33,7 @@ class Exchange {
     request_.method_string(request.method);
     request_.target(request.path);
     request_.set(http::field::host, target.socket.empty() ? target.address.text() : "localhost");
+    for (const auto& [name, value] : request.headers) request_.set(name, value);
     request_.keep_alive(false);
     request_.body() = request.body;
     request_.prepare_payload();

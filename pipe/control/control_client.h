@@ -2,6 +2,7 @@
 // One request to a ControlServer, for the operator's command and for tests. Blocking, any thread.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "base/env.h"
@@ -21,6 +22,7 @@ struct ControlRequest {
   std::string path;
   std::string body;
   Nanos timeout = 10 * kSecond;  // of everything
+  std::map<std::string, std::string> headers = {};
 };
 
 struct ControlResponse {

@@ -2,6 +2,7 @@
 // The only file here that knows Boost.Asio and Boost.Beast as a server.
 #include "pipe/control/control_server.h"
 
+#include <pwd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -11,11 +12,14 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <boost/beast/core/basic_stream.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstring>
 #include <optional>
@@ -39,6 +43,8 @@ using Response = http::response<http::string_body>;
 constexpr std::size_t kMaxConnections = 16;  // of each listener, so that neither locks the other out
 constexpr std::uint32_t kMaxHeader = 8 << 10;
 constexpr std::uint64_t kMaxBody = 16 << 10;
+constexpr std::uint64_t kMaxStatements = 4 << 20;  // a file of them; one alone has at most 2 MiB
+constexpr std::size_t kStatementThreads = 2;       // SHOW need not wait for a change that takes its time
 constexpr std::chrono::seconds kRequestTime(
     10);                                       // for a whole request to arrive, and for an answer to be taken
 constexpr std::chrono::seconds kIdleTime(60);  // between two requests
@@ -48,7 +54,31 @@ constexpr std::chrono::milliseconds kAcceptPause(200);
 struct Peer {
   bool local = false;  // Unix socket
   uid_t uid = static_cast<uid_t>(-1);
+  pid_t pid = 0;
+  bool is_admin() const { return local && (uid == 0 || uid == geteuid()); }
 };
+
+std::string user_name(uid_t uid) {
+  passwd entry{};
+  passwd* found = nullptr;
+  std::string buffer(16 << 10, '\0');
+  if (getpwuid_r(uid, &entry, buffer.data(), buffer.size(), &found) == 0 && found != nullptr)
+    return found->pw_name;
+  return "uid " + std::to_string(uid);
+}
+
+std::optional<std::size_t> parse_cursor(const std::string& text) {
+  std::size_t out = 0;
+  const char* const end = text.data() + text.size();
+  const auto [at, ec] = std::from_chars(text.data(), end, out);
+  if (ec != std::errc() || at != end) return {};
+  return out;
+}
+
+std::string header(const Request& request, std::string_view name) {
+  const auto value = request[boost::beast::string_view(name.data(), name.size())];
+  return {value.data(), value.size()};
+}
 
 Response answer(http::status status, std::string_view type, std::string body) {
   Response out(status, 11);
@@ -76,14 +106,24 @@ struct ControlServer::Impl {
   ControlOptions options;
   std::function<StatusReport()> report;
   std::function<ControlReply(const ControlCommand&)> operate;
+  StatementHandler execute;
   std::size_t tcp_connections = 0, local_connections = 0;
   asio::io_context io{1};  // after what its handlers touch when they go with it
   std::unique_ptr<Door<asio::ip::tcp>> tcp;
   std::unique_ptr<Door<asio::local::stream_protocol>> local;
   struct stat socket_identity{};  // of the socket's file, so that only that one is removed
   std::thread thread;
+  std::optional<asio::thread_pool> workers;
 
+  static bool takes_statements(const Request& request);
+  std::optional<Response> refuse_statement(const Request& request, const Peer& peer) const;
+  ControlStatement statement(Request& request, const Peer& peer) const;
+  static std::uint64_t body_limit(const Request& request, const Peer& peer);
   Response respond(const Request& request, const Peer& peer);
+  ControlPeer shown_peer(const Peer& peer) const {
+    return {peer.uid, peer.pid, user_name(peer.uid), peer.is_admin(), options.socket};
+  }
+  std::string local_only(const std::string& what) const;
   Response show(std::string_view path);
   Response command(const Request& request, std::string_view verb, const Peer& peer);
   Status listen_tcp();
@@ -92,6 +132,11 @@ struct ControlServer::Impl {
 };
 
 // ---- what is asked and answered
+
+std::string ControlServer::Impl::local_only(const std::string& what) const {
+  return what + " are taken on the Unix socket only: " +
+         (options.socket.empty() ? "set `control.socket` in the configuration" : options.socket) + "\n";
+}
 
 Response ControlServer::Impl::show(std::string_view path) {
   if (path == "/" || path == "/status") return text(http::status::ok, status_text(report()));
@@ -103,19 +148,15 @@ Response ControlServer::Impl::show(std::string_view path) {
     return answer(http::int_to_status(static_cast<unsigned>(health.http_status)), "application/json",
                   std::move(health.body));
   }
-  return text(http::status::not_found,
-              "there is /status, /status.json, /metrics, /health and POST /control/<verb>\n");
+  return text(
+      http::status::not_found,
+      "there is /status, /status.json, /metrics, /health, POST /control/<verb> and POST /statement\n");
 }
 
 Response ControlServer::Impl::command(const Request& request, std::string_view verb, const Peer& peer) {
   if (request.method() != http::verb::post) return only("POST", "commands are given with POST\n");
-  if (!peer.local)
-    return text(
-        http::status::forbidden,
-        options.socket.empty()
-            ? "commands are taken on the Unix socket only: set `control.socket` in the configuration\n"
-            : "commands are taken on the Unix socket only: " + options.socket + "\n");
-  if (peer.uid != 0 && peer.uid != geteuid())
+  if (!peer.local) return text(http::status::forbidden, local_only("commands"));
+  if (!peer.is_admin())
     return text(http::status::forbidden,
                 "user " + std::to_string(peer.uid) +
                     " may look but not command: commands are taken from root and from "
@@ -124,9 +165,41 @@ Response ControlServer::Impl::command(const Request& request, std::string_view v
   auto arguments = parse_command_arguments(request.body());
   if (!arguments.ok()) return text(http::status::bad_request, arguments.error().text() + "\n");
   log_info("control", "user " + std::to_string(peer.uid) + " commands '" + std::string(verb) + "'");
-  ControlReply reply = operate({std::string(verb), std::move(arguments).value()});
+  ControlReply reply = operate({std::string(verb), std::move(arguments).value(), shown_peer(peer)});
   log_info("control", "'" + std::string(verb) + "' " + (reply.ok ? "done: " : "refused: ") + reply.text);
   return text(reply.ok ? http::status::ok : http::status::conflict, reply.text + "\n");
+}
+
+// ---- statements
+
+bool ControlServer::Impl::takes_statements(const Request& request) {
+  return request.target() == "/statement" || request.target() == "/complete";
+}
+
+std::uint64_t ControlServer::Impl::body_limit(const Request& request, const Peer& peer) {
+  return peer.local && takes_statements(request) ? kMaxStatements : kMaxBody;
+}
+
+std::optional<Response> ControlServer::Impl::refuse_statement(const Request& request,
+                                                              const Peer& peer) const {
+  if (request.method() != http::verb::post) return only("POST", "statements are given with POST\n");
+  if (!peer.local) return text(http::status::forbidden, local_only("statements"));
+  if (!execute) return text(http::status::not_found, "this daemon takes no statements\n");
+  const std::string cursor = header(request, "Tidegate-Cursor");
+  if (request.target() == "/complete" && (cursor.empty() || !parse_cursor(cursor)))
+    return text(http::status::bad_request,
+                "the header Tidegate-Cursor is missing, or is not an offset in bytes\n");
+  return {};
+}
+
+ControlStatement ControlServer::Impl::statement(Request& request, const Peer& peer) const {
+  ControlStatement out;
+  out.peer = shown_peer(peer);
+  out.dialect = header(request, "Tidegate-Dialect");
+  out.accept = header(request, "Accept");
+  if (request.target() == "/complete") out.cursor = parse_cursor(header(request, "Tidegate-Cursor"));
+  out.text = std::move(request.body());
+  return out;
 }
 
 Response ControlServer::Impl::respond(const Request& request, const Peer& peer) {
@@ -158,7 +231,7 @@ class ControlServer::Impl::Session : public std::enable_shared_from_this<Session
   void wait_for_request(std::chrono::seconds limit) {
     parser_.emplace();
     parser_->header_limit(kMaxHeader);
-    parser_->body_limit(kMaxBody);
+    parser_->body_limit(boost::none);  // read_body(): it depends on what is asked for
     stream_.expires_after(limit);
     if (buffer_.size() > 0) return read_request();
     // The first byte may take its time between two requests, the rest may not.
@@ -171,11 +244,38 @@ class ControlServer::Impl::Session : public std::enable_shared_from_this<Session
 
   void read_request() {
     stream_.expires_after(kRequestTime);
+    http::async_read_header(stream_, buffer_, *parser_,
+                            [self = shared_from_this()](error_code error, std::size_t) {
+                              if (error) return self->on_request(error);
+                              self->read_body();
+                            });
+  }
+
+  void read_body() {
+    const std::uint64_t limit = Impl::body_limit(parser_->get(), peer_);
+    parser_->body_limit(limit);
+    if (parser_->content_length().value_or(0) > limit) return on_request(http::error::body_limit);
     http::async_read(stream_, buffer_, *parser_,
                      [self = shared_from_this()](error_code error, std::size_t) { self->on_request(error); });
   }
 
+  // On a thread of its own, and back.
+  void carry_out() {
+    Request& request = parser_->get();
+    const bool keep_alive = request.keep_alive();
+    if (auto refusal = server_.refuse_statement(request, peer_)) return send(std::move(*refusal), keep_alive);
+    stream_.expires_never();
+    asio::post(*server_.workers, [self = shared_from_this(), keep_alive,
+                                  statement = server_.statement(request, peer_)] {
+      ControlAnswer done = self->server_.execute(statement);
+      asio::post(self->server_.io, [self, keep_alive, done = std::move(done)]() mutable {
+        self->send(answer(http::int_to_status(done.status), done.type, std::move(done.body)), keep_alive);
+      });
+    });
+  }
+
   void on_request(error_code error) {
+    if (!error && Impl::takes_statements(parser_->get())) return carry_out();
     if (!error) return send(server_.respond(parser_->get(), peer_), parser_->get().keep_alive());
     if (error == http::error::end_of_stream || error == beast::error::timeout ||
         error.category() != http::make_error_code(http::error::bad_method).category())
@@ -237,7 +337,7 @@ struct ControlServer::Impl::Door {
       ucred credentials{};
       socklen_t size = sizeof(credentials);
       if (getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return;
-      peer = {true, credentials.uid};
+      peer = {true, credentials.uid, credentials.pid};
     }
     std::make_shared<Session>(server, AnySocket(std::move(socket)), peer, connections)->run();
   }
@@ -334,11 +434,13 @@ Status ControlServer::Impl::listen_local() {
 // ---- the interface
 
 ControlServer::ControlServer(ControlOptions options, std::function<StatusReport()> report,
-                             std::function<ControlReply(const ControlCommand&)> operate)
+                             std::function<ControlReply(const ControlCommand&)> operate,
+                             StatementHandler execute)
     : impl_(std::make_unique<Impl>()) {
   impl_->options = std::move(options);
   impl_->report = std::move(report);
   impl_->operate = std::move(operate);
+  impl_->execute = std::move(execute);
 }
 
 ControlServer::~ControlServer() {
@@ -348,6 +450,7 @@ ControlServer::~ControlServer() {
 Status ControlServer::start() {
   if (!impl_->options.listen.host.empty() || impl_->options.listen.port != 0) TG_CHECK(impl_->listen_tcp());
   if (!impl_->options.socket.empty()) TG_CHECK(impl_->listen_local());
+  impl_->workers.emplace(kStatementThreads);
   impl_->thread = std::thread([impl = impl_.get()] {
     pthread_setname_np(pthread_self(), "control");
     impl->io.run();
@@ -358,6 +461,11 @@ Status ControlServer::start() {
 void ControlServer::stop() {
   impl_->io.stop();
   if (impl_->thread.joinable()) impl_->thread.join();
+  if (impl_->workers) {
+    impl_->workers->stop();  // what has not begun does not begin
+    impl_->workers->join();
+    impl_->workers.reset();
+  }
   impl_->tcp.reset();
   impl_->local.reset();
   if (impl_->socket_identity.st_ino == 0) return;

@@ -14,6 +14,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "pipe/control/control_client.h"
@@ -44,7 +45,15 @@ class ControlServerTest : public ::testing::Test {
         [this](const ControlCommand& command) {
           last_ = command;
           return ControlReply{command.verb != "refuse", "heard " + command.verb};
-        });
+        },
+        execute_);
+  }
+  // Statements are heard and answered with their text.
+  void take_statements() {
+    execute_ = [this](const ControlStatement& statement) {
+      heard_ = statement;
+      return ControlAnswer{statement.text == "wrong" ? 400U : 200U, "text/plain", statement.text};
+    };
   }
   void serve() {
     server_ = make();
@@ -83,6 +92,8 @@ class ControlServerTest : public ::testing::Test {
   std::string dir_, socket_;
   StatusReport report_;
   ControlCommand last_;
+  StatementHandler execute_;
+  ControlStatement heard_;
   std::unique_ptr<ControlServer> server_;
 };
 
@@ -276,6 +287,82 @@ TEST(ControlClientTest, UrlsAreReadStrictly) {
   EXPECT_EQ(parse_control_url("127.0.0.1:9781")->address.port, 9781);
   for (const char* bad : {"", "http://", "https://a:1/x", "host", "host:0"})
     EXPECT_FALSE(parse_control_url(bad).ok()) << bad;
+}
+
+// ---- statements
+
+TEST_F(ControlServerTest, StatementsComeWithWhoGaveThemAndInWhichDialect) {
+  take_statements();
+  serve();
+  const auto answer = ask_control(
+      local(), {"POST", "/statement", "SHOW PIPES", 10 * kSecond, {{"Tidegate-Dialect", "edge-cloud"}}});
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer->status, 200U);
+  EXPECT_EQ(answer->body, "SHOW PIPES");
+  EXPECT_EQ(heard_.dialect, "edge-cloud");
+  EXPECT_EQ(heard_.peer.uid, geteuid());
+  EXPECT_EQ(heard_.peer.pid, getpid());
+  EXPECT_EQ(heard_.peer.socket, socket_);
+  EXPECT_TRUE(heard_.peer.is_admin);
+  EXPECT_NE(heard_.peer.user, "");
+  EXPECT_EQ(ask(local(), "POST", "/statement", "wrong").status, 400U);
+}
+
+TEST_F(ControlServerTest, StatementsMayBeLargeAndCommandsMayNot) {
+  take_statements();
+  serve();
+  const std::string large(3 << 20, 'x');
+  EXPECT_EQ(ask(local(), "POST", "/statement", large).body.size(), large.size());
+  // The server stops reading: the client sees its answer, or a closed connection.
+  const auto too_large = ask_control(local(), {"POST", "/statement", std::string(5 << 20, 'y')});
+  EXPECT_TRUE(!too_large.ok() || too_large->status == 413U);
+  EXPECT_EQ(heard_.text, large);
+  EXPECT_EQ(ask(local(), "POST", "/control/fork", std::string(20 << 10, 'x')).status, 413U);
+}
+
+TEST_F(ControlServerTest, TheTcpAddressNeverTakesStatements) {
+  take_statements();
+  serve();
+  EXPECT_EQ(ask(tcp(), "POST", "/statement", "SHOW PIPES").status, 403U);
+  EXPECT_EQ(ask(tcp(), "POST", "/complete", "SHOW").status, 403U);
+  EXPECT_EQ(heard_.text, "");
+}
+
+TEST_F(ControlServerTest, WhatIsNoStatementRequestIsRefused) {
+  serve();
+  EXPECT_EQ(ask(local(), "POST", "/statement", "SHOW PIPES").status, 404U);
+  server_.reset();
+  take_statements();
+  serve();
+  EXPECT_EQ(ask(local(), "GET", "/statement").status, 405U);
+  EXPECT_EQ(ask(local(), "POST", "/complete", "SHOW").status, 400U);
+  EXPECT_EQ(ask_control(local(), {"POST", "/complete", "SHOW", kSecond, {{"Tidegate-Cursor", "-1"}}})->status,
+            400U);
+  EXPECT_EQ(ask_control(local(), {"POST", "/complete", "SHOW", kSecond, {{"Tidegate-Cursor", "4"}}})->status,
+            200U);
+  EXPECT_EQ(heard_.cursor, 4U);
+}
+
+TEST_F(ControlServerTest, AStatementThatTakesItsTimeHoldsUpNoPageAndIsFinishedAtTheEnd) {
+  std::promise<void> begun, may_end;
+  auto waiting = may_end.get_future().share();
+  execute_ = [&](const ControlStatement&) {
+    begun.set_value();
+    waiting.wait();
+    heard_.text = "finished";
+    return ControlAnswer{};
+  };
+  serve();
+  std::thread client([&] { (void)ask_control(local(), {"POST", "/statement", "SLOW"}); });
+  begun.get_future().wait();
+  EXPECT_EQ(ask(local(), "GET", "/health").status, 200U);
+  EXPECT_EQ(ask(tcp(), "GET", "/status").status, 200U);
+  std::thread end([&] { server_->stop(); });
+  may_end.set_value();
+  end.join();
+  EXPECT_EQ(heard_.text, "finished");
+  server_.reset();
+  client.join();
 }
 
 }  // namespace
