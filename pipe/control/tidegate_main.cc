@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// tidegate: the operator's command. This file reads the arguments; tidegate_verbs.h does what they say.
+// tidegate: the operator's command. This file reads the arguments; tidegate_verbs.h and the shell do what
+// they say.
 #include <grp.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -7,8 +8,10 @@
 #include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <iterator>
 
 #include "base/exit_code.h"
 #include "base/real_env.h"
@@ -18,6 +21,7 @@
 #include "pipe/control/data_dir.h"
 #include "pipe/control/tidegate_adopt.h"
 #include "pipe/control/tidegate_verbs.h"
+#include "pipe/statement/shell/shell.h"
 
 namespace tidegate {
 namespace {
@@ -127,12 +131,50 @@ int run_adopt(const std::string& path, bool as_new) {
   return kExitOk;
 }
 
+// ---- shell
+
+constexpr std::uint64_t kMaxScript = 4 << 20;
+
+struct ShellArguments {
+  DaemonPlace place;
+  std::string daemon, statements, file, dialect;
+  bool json = false;
+};
+
+std::string history_file() {
+  const char* const home = std::getenv("HOME");
+  return home == nullptr || *home == '\0' ? "" : std::string(home) + "/.tidegate_history";
+}
+
+Result<std::string> read_script(const std::string& path) {
+  if (path == "-") return std::string(std::istreambuf_iterator<char>(std::cin), {});
+  TG_TRY(const Bytes content, read_file(files(), path, kMaxScript));
+  return std::string(as_text(content));
+}
+
+int shell(const ShellArguments& a) {
+  const auto fail = [](const Error& error, int code) {
+    std::cerr << "tidegate: " << error.text() << "\n";
+    return code;
+  };
+  const auto target = find_daemon(files(), a.place, a.daemon);
+  if (!target.ok())
+    return fail(target.error(),
+                target.error().code == ErrorCode::kInvalidArgument ? kExitUsage : kExitUnreachable);
+  const ShellOptions options{*target, a.dialect, a.json, history_file()};
+  if (!a.statements.empty()) return run_statements(options, a.statements, std::cout, std::cerr);
+  if (a.file.empty()) return run_session(options, std::cout, std::cerr);
+  const auto script = read_script(a.file);
+  if (!script.ok()) return fail(script.error(), kExitUsage);
+  return run_statements(options, *script, std::cout, std::cerr);
+}
+
 // ---- the arguments
 
 struct Arguments {
   DaemonPlace place;
   bool json = false, watch = false, content = false, hash = false, yes = false, as_new = false;
-  std::string file, directory, pipe, sender, journal;
+  std::string file, directory, pipe, sender, journal, daemon, head;
   std::uint64_t base = 0;
   DumpOptions dump;
 };
@@ -281,28 +323,87 @@ void add_adopt(CLI::App& app, Arguments& a, Run& run) {
   });
 }
 
+void add_audit(CLI::App& app, Arguments& a, Run& run) {
+  CLI::App* audit = app.add_subcommand("audit", "the log of what operators did");
+  audit->require_subcommand(1);
+  CLI::App* verify = audit->add_subcommand("verify", "find what was edited, removed or reordered");
+  verify->footer(
+      "0: intact   1: findings   3: cannot be read\n"
+      "Note the head that it prints elsewhere (paper, another machine) and give it the next time: only so a "
+      "log\n"
+      "that was written anew as a whole is found.\n"
+      "  tidegate audit verify /var/lib/tidegate/sender --head 812:5d0c...");
+  verify->add_option("dir", a.directory, "folder of the audit log, or the data_dir it is in")->required();
+  verify->add_option("--head", a.head, "<sequence>:<hash> noted earlier");
+  verify->callback(
+      [&a, &run] { run = [&a] { return verify_audit(files(), a.directory, a.head, console()); }; });
+}
+
+void add_catalogue(CLI::App& app, Arguments& a, Run& run) {
+  CLI::App* catalogue = app.add_subcommand("catalogue", "the definitions of a daemon");
+  catalogue->require_subcommand(1);
+  CLI::App* rebuild =
+      catalogue->add_subcommand("rebuild", "make a damaged catalogue.db anew, while the daemon runs");
+  rebuild->footer(
+      "It takes what the daemon last knew, and keeps the damaged file beside the new one. Only as root or as "
+      "the\n"
+      "daemon's user.\n"
+      "  tidegate catalogue rebuild --daemon receiver");
+  add_place(rebuild, a.place);
+  rebuild->add_option("--daemon", a.daemon, "sender or receiver, where both run here")
+      ->check(CLI::IsMember({"sender", "receiver"}));
+  rebuild->callback([&a, &run] {
+    run = [&a] { return command_daemon(files(), a.place, a.daemon, "rebuild-catalogue", {}, console()); };
+  });
+}
+
+void add_shell(CLI::App& app, ShellArguments& a) {
+  auto* text = app.add_option("-e", a.statements, "carry out these statements, separated by ';'");
+  app.add_option("-f", a.file, "the same from a file; - is the standard input")->excludes(text);
+  app.add_flag("--json", a.json, "results as JSON, one object a line");
+  app.add_option("--dialect", a.dialect, "data-sync or edge-cloud; without it, the daemon's `dialect`")
+      ->check(CLI::IsMember({"data-sync", "edge-cloud"}, CLI::ignore_case));
+  app.add_option("--daemon", a.daemon, "sender or receiver, where both run here")
+      ->check(CLI::IsMember({"sender", "receiver"}));
+  add_place(&app, a.place);
+}
+
 int run_command(int argc, char** argv) {
   CLI::App app{"tidegate: the operator's command of the one-way gateway"};
   app.set_version_flag("--version", std::string(kVersion));
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
   app.footer(
+      "Without a verb it is a shell for statements: at a terminal, or with -e or -f.\n"
+      "  tidegate                             a session\n"
+      "  tidegate -e 'SHOW PIPES'\n"
+      "  tidegate --json -f pipes.sql\n"
       "`tidegate VERB --help` shows examples.\nExit codes: 0 done; 1 the daemon or the journal says no; 2 "
       "the "
       "command line or a configuration is refused; 3 no daemon answers, or the journal cannot be read.");
   Arguments arguments;
+  ShellArguments shell_arguments;
   Run run;
+  add_shell(app, shell_arguments);
   add_status(app, arguments, run);
   add_check(app, arguments, run);
   add_journal(app, arguments, run);
   add_link_verbs(app, arguments, run);
   add_start(app, arguments, run);
   add_adopt(app, arguments, run);
+  add_audit(app, arguments, run);
+  add_catalogue(app, arguments, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kExitOk : kExitUsage;
   }
-  return run();
+  if (run) return run();
+  const bool has_text = !shell_arguments.statements.empty() || !shell_arguments.file.empty();
+  if (has_text || isatty(STDIN_FILENO) == 1) return shell(shell_arguments);
+  std::cerr
+      << "tidegate: say a verb, or give statements with -e TEXT or -f FILE (-f - reads the standard input); "
+         "--help lists them\n";
+  return kExitUsage;
 }
 
 }  // namespace

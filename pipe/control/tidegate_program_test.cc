@@ -12,6 +12,7 @@
 #include <sstream>
 
 #include "base/real_env.h"
+#include "pipe/control/audit_log.h"
 #include "pipe/control/command_text.h"
 #include "pipe/control/control_server.h"
 #include "pipe/control/tidegate_verbs.h"
@@ -195,6 +196,38 @@ TEST_F(TidegateTest, AdoptRefusesTheFolderOfAReceiver) {
   const Ran adopted = run("adopt --config " + file);
   EXPECT_EQ(adopted.code, 1);
   EXPECT_THAT(adopted.text, HasSubstr("belongs to a receiver"));
+}
+
+TEST_F(TidegateTest, TheAuditLogIsVerifiedAlsoAgainstAHeadNotedEarlier) {
+  auto log = AuditLog::open(real_env(), dir_ + "/data/audit");
+  ASSERT_TRUE(log.ok());
+  for (const char* statement : {"SHOW PIPES", "DROP PIPE p"})
+    ASSERT_TRUE((*log)->write({"root", 0U, 1, "test", statement, {}, ""}).ok());
+  const Ran intact = run("audit verify " + dir_ + "/data");
+  EXPECT_EQ(intact.code, 0) << intact.text;
+  const std::string head = intact.text.substr(intact.text.find("head ") + 5, 2 + 64);
+  EXPECT_EQ(run("audit verify " + dir_ + "/data/audit --head " + head).code, 0);
+  EXPECT_EQ(run("audit verify " + dir_ + "/data --head 2:00").code, 2);
+  EXPECT_EQ(run("audit verify " + dir_ + "/data --head 2:" + std::string(64, '0')).code, 1);
+  const std::string file = dir_ + "/data/audit/audit-00000000000000000001.log";
+  auto content = read_file(*real_env().files, file, 1 << 20);
+  std::string text(as_text(*content));
+  text.replace(text.find("DROP PIPE p"), 11, "SHOW PIPE p");
+  write("data/audit/audit-00000000000000000001.log", text);
+  const Ran edited = run("audit verify " + dir_ + "/data");
+  EXPECT_EQ(edited.code, 1);
+  EXPECT_THAT(edited.text, AllOf(HasSubstr("edited"), HasSubstr(":2:")));
+  EXPECT_EQ(run("audit verify " + dir_ + "/nowhere").code, 3);
+}
+
+TEST_F(TidegateTest, TheCatalogueIsRebuiltByTheDaemonThatIsNamed) {
+  serve("sender");
+  EXPECT_EQ(run("catalogue rebuild" + here()).code, 0);
+  EXPECT_EQ(heard_, "sender rebuild-catalogue ");
+  serve("receiver");
+  EXPECT_EQ(run("catalogue rebuild" + here()).code, 2);
+  EXPECT_EQ(run("catalogue rebuild --daemon receiver" + here()).code, 0);
+  EXPECT_EQ(heard_, "receiver rebuild-catalogue ");
 }
 
 TEST(CommandText, WhatIsShownIsReadBack) {

@@ -2,8 +2,10 @@
 #include "pipe/control/tidegate_verbs.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "base/yaml.h"
+#include "pipe/control/audit_log.h"
 #include "pipe/control/command_text.h"
 
 namespace tidegate {
@@ -76,14 +78,26 @@ int show_status(FileSystem& files, const DaemonPlace& place, bool json, Console 
   return worst;
 }
 
+Result<ControlTarget> find_daemon(FileSystem& files, const DaemonPlace& place, const std::string& role) {
+  const std::vector<std::string> roles =
+      role.empty() ? std::vector<std::string>{"sender", "receiver"} : std::vector{role};
+  TG_TRY(const std::vector<ControlTarget> found, targets_of(place, files, roles));
+  if (found.size() == 1) return found.front();
+  return make_error(
+      ErrorCode::kInvalidArgument,
+      "a sender and a receiver run on this machine: say which, --daemon sender or --daemon receiver");
+}
+
 int command_daemon(FileSystem& files, const DaemonPlace& place, const std::string& role,
                    const std::string& verb, const std::map<std::string, std::string>& arguments,
                    Console console) {
   const auto body = show_command_arguments(arguments);
   if (!body.ok()) return fail(console, body.error(), kExitUsage);
-  const auto targets = targets_of(place, files, {role});
-  if (!targets.ok()) return fail(console, targets.error(), kExitUnreachable);
-  const auto answer = ask_control(targets->front(), {"POST", "/control/" + verb, *body});
+  const auto target = find_daemon(files, place, role);
+  if (!target.ok())
+    return fail(console, target.error(),
+                target.error().code == ErrorCode::kInvalidArgument ? kExitUsage : kExitUnreachable);
+  const auto answer = ask_control(*target, {"POST", "/control/" + verb, *body});
   if (!answer.ok()) return fail(console, answer.error(), kExitUnreachable);
   if (answer->status == 200) {
     console.out << answer->body;
@@ -149,6 +163,46 @@ int verify_folder(FileSystem& files, const std::string& directory, bool hash, Co
   console.out << report->segments << " segments, " << report->bytes << " bytes read, " << report->problems
               << (report->problems == 1 ? " problem\n" : " problems\n");
   return report->exit_status();
+}
+
+// ---- audit
+
+namespace {
+
+std::string head_text(const AuditHead& head) {
+  return std::to_string(head.sequence) + ":" + to_hex(head.hash);
+}
+
+Result<std::optional<AuditHead>> parse_head(const std::string& text) {
+  if (text.empty()) return std::optional<AuditHead>();
+  AuditHead head;
+  const char* const end = text.data() + text.size();
+  const auto [colon, error] = std::from_chars(text.data(), end, head.sequence);
+  Bytes hash;
+  const bool has_hash = colon != end && *colon == ':' && from_hex(std::string_view(colon + 1, end), &hash);
+  if (error != std::errc() || !has_hash || hash.size() != head.hash.size())
+    return make_error(
+        ErrorCode::kInvalidArgument,
+        "--head is <sequence>:<64 hexadecimal digits>, as an earlier `tidegate audit verify` printed it");
+  std::ranges::copy(hash, head.hash.begin());
+  return std::optional(head);
+}
+
+}  // namespace
+
+int verify_audit(FileSystem& files, const std::string& directory, const std::string& head, Console console) {
+  const auto noted = parse_head(head);
+  if (!noted.ok()) return fail(console, noted.error(), kExitUsage);
+  const std::string inner = directory + "/audit";
+  const auto report = verify_audit_log(files, files.exists(inner) ? inner : directory, *noted);
+  if (!report.ok()) return fail(console, report.error(), kExitUnreachable);
+  for (const AuditFinding& finding : report->findings)
+    console.out << audit_finding_name(finding.kind) << ": " << finding.text << "\n";
+  for (const std::string& note : report->notes) console.out << "note: " << note << "\n";
+  console.out << report->lines << (report->lines == 1 ? " line, " : " lines, ")
+              << (report->intact() ? "intact" : std::to_string(report->findings.size()) + " findings")
+              << "; head " << head_text(report->last) << "\n";
+  return report->intact() ? kExitOk : kExitNo;
 }
 
 }  // namespace tidegate

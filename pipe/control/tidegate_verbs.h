@@ -30,7 +30,11 @@ struct DaemonPlace {
 // one cannot be reached.
 int show_status(FileSystem& files, const DaemonPlace& place, bool json, Console console);
 
-// POST /control/<verb> to the `role` ("sender" or "receiver"). kExitNo: refused by the daemon.
+// The daemon of that role; of either where `role` is empty. kUnreachable: there is none; kInvalidArgument:
+// there are two, and nothing says which.
+Result<ControlTarget> find_daemon(FileSystem& files, const DaemonPlace& place, const std::string& role);
+
+// POST /control/<verb> to the `role` (as find_daemon). kExitNo: refused by the daemon.
 int command_daemon(FileSystem& files, const DaemonPlace& place, const std::string& role,
                    const std::string& verb, const std::map<std::string, std::string>& arguments,
                    Console console);
@@ -49,5 +53,10 @@ int list_segments(FileSystem& files, const std::string& directory, bool json, Co
 int dump_folder(FileSystem& files, const std::string& directory, const DumpOptions& options, Console console);
 // kExitNo: problems found (one line each); kExitUnreachable: could not be verified.
 int verify_folder(FileSystem& files, const std::string& directory, bool hash, Console console);
+
+// The folder of the audit log: `directory` itself, or `audit` in it (so a data_dir will do). `head`, which
+// may be empty, is "<sequence>:<hash>" as an earlier run printed it. kExitNo: something was edited, removed
+// or reordered, one line each; kExitUnreachable: it cannot be read.
+int verify_audit(FileSystem& files, const std::string& directory, const std::string& head, Console console);
 
 }  // namespace tidegate
