@@ -29,10 +29,10 @@ class NotFives final : public Selector {
 // input.
 class RunningSum final : public Processor {
  public:
-  explicit RunningSum(std::int64_t salt) : sum_(salt) {}
+  explicit RunningSum(std::uint64_t salt) : sum_(salt) {}
   std::string describe() const override { return "running sum"; }
   Status process(const BatchView& batch, std::vector<Batch>* out) override {
-    sum_ = sum_ * 31 + batch.summary.time_min;
+    sum_ = sum_ * 31 + static_cast<std::uint64_t>(batch.summary.time_min);
     ++count_;
     out->push_back({to_bytes(batch.canonical), xxh3_128(batch.canonical), batch.summary});
     if (count_ % 3 == 0) out->push_back(number_batch(sum_ & 0xFFFFFFF));
@@ -41,19 +41,19 @@ class RunningSum final : public Processor {
   Bytes state() const override {
     Bytes out;
     ByteWriter writer(out);
-    writer.i64(sum_);
+    writer.u64(sum_);
     writer.u64(count_);
     return out;
   }
   Status restore(ByteView state) override {
     ByteReader reader(state);
-    sum_ = static_cast<std::int64_t>(reader.u64());
+    sum_ = reader.u64();
     count_ = reader.u64();
     return reader.ok() ? Status() : make_error(ErrorCode::kMalformed, "state");
   }
 
  private:
-  std::int64_t sum_ = 0;
+  std::uint64_t sum_ = 0;
   std::uint64_t count_ = 0;
 };
 

@@ -187,12 +187,18 @@ TEST_F(Receiver, R6FailToProbeAndAskIsAnOrdinaryAnswer) {
 }
 
 class BeforeItsHello : public testing::TestWithParam<MessageBody> {};
+// The frames below point into it.
+const History& three_batches() {
+  static const History history(3);
+  return history;
+}
+
 INSTANTIATE_TEST_SUITE_P(Receiver, BeforeItsHello,
-                         testing::Values(MessageBody(History(3).hello(0)),
-                                         MessageBody(History(3).frame(1, 1)),
-                                         MessageBody(History(3).gap(1, 1)), MessageBody(position_at_least(0)),
-                                         MessageBody(Beat{}), MessageBody(End{}),
-                                         MessageBody(UnknownKind{99})));
+                         testing::Values(MessageBody(three_batches().hello(0)),
+                                         MessageBody(three_batches().frame(1, 1)),
+                                         MessageBody(three_batches().gap(1, 1)),
+                                         MessageBody(position_at_least(0)), MessageBody(Beat{}),
+                                         MessageBody(End{}), MessageBody(UnknownKind{99})));
 
 TEST_P(BeforeItsHello, R6AnythingButProbeAndHelloClosesWithoutAnAnswer) {
   ReceiverRig rig;
