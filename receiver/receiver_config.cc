@@ -91,6 +91,7 @@ Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string
   read_sinks(root, c);
   for (YamlPipe& pipe : read_pipes(root, path)) c.pipes.push_back(std::move(pipe));
   c.plugin_dir = root.string("pipe_lib_dir", std::string());
+  c.dialect = read_dialect(root);
   TG_CHECK(file->finish());
   c.daemon.warnings = file->warnings();
   return c;

@@ -31,6 +31,7 @@ struct ReceiverConfig {
   std::vector<Sink> sinks;
   std::vector<YamlPipe> pipes;  // of the section `pipes`, and one for each sink
   std::string plugin_dir;       // pipe_lib_dir
+  Dialect dialect = Dialect::kDataSync;
 };
 
 // All errors of the file at once, each with line and column.

@@ -9,6 +9,7 @@
 #include "pipe/control/data_dir.h"
 #include "pipe/control/ledger_text.h"
 #include "pipe/control/loop_call.h"
+#include "pipe/statement/statement_service.h"
 
 namespace tidegate {
 namespace {
@@ -165,7 +166,8 @@ Status ReceiverDaemon::start_control() {
         const std::lock_guard lock(report_mutex_);
         return report_;
       },
-      [this](const ControlCommand& command) { return operate(command); });
+      [this](const ControlCommand& command) { return operate(command); },
+      statement_handler(host_->executor(), config_.dialect));
   return control_->start();
 }
 

@@ -5,8 +5,9 @@
 
 namespace tidegate {
 
-AirGapCarrier::AirGapCarrier(Env env, AirGapLinks& links, AirGapLinks::Link& link, CarrierPlan plan)
-    : env_(env), links_(links), link_(link), plan_(std::move(plan)) {
+AirGapCarrier::AirGapCarrier(Env env, AirGapLinks& links, AirGapLinks::Link& link, CarrierPlan plan,
+                             std::string unavailable)
+    : env_(env), links_(links), link_(link), plan_(std::move(plan)), unavailable_(std::move(unavailable)) {
   status_.name = plan_.pipe;
   status_.state = PipeState::kStopped;
 }
@@ -47,7 +48,20 @@ Status AirGapCarrier::open_store() {
   return store_->recover();
 }
 
+// Streams that another link has carried: their chains begin with its journal id. What is confirmed there was
+// delivered; this link begins behind it.
+Status AirGapCarrier::part_with_strangers(Lsn* start_after) {
+  for (const NearStream& stream : streams()) {
+    if (stream.chain_zero == chain_zero(link_.store.journal_id(), stream.id)) continue;
+    *start_after = std::max(*start_after, stream.lsn_of(stream.confirmed));
+    TG_CHECK(store_->drop_stream(stream.id, "the pipe " + plan_.pipe + " has another link now"));
+  }
+  return {};
+}
+
 Status AirGapCarrier::make_streams() {
+  Lsn start_after = plan_.start_after;
+  TG_CHECK(part_with_strangers(&start_after));
   const std::vector<NearStream> there = streams();
   const bool open = std::ranges::any_of(there, [](const NearStream& s) { return s.end_lsn == 0; });
   const bool with_end = plan_.end_at != UINT64_MAX;
@@ -56,11 +70,11 @@ Status AirGapCarrier::make_streams() {
     TG_TRY([[maybe_unused]] const StreamId heir, store_->ensure_stream(plan_.pipe));
     return {};
   }
-  const Lsn first = std::max(plan_.start_after + 1, plan_.from.journal->first_lsn());
+  const Lsn first = std::max(start_after + 1, plan_.from.journal->first_lsn());
   if (with_end && first > plan_.end_at) return {};
-  if (first > plan_.start_after + 1)
+  if (first > start_after + 1)
     TG_CHECK(
-        store_->note({"gap", 0, plan_.start_after + 1, first - 1,
+        store_->note({"gap", 0, start_after + 1, first - 1,
                       "pipe " + plan_.pipe + ": these LSNs had been released when it was first started"}));
   TG_TRY([[maybe_unused]] const StreamId made,
          store_->create_stream(plan_.pipe, first, with_end ? plan_.end_at : 0));
@@ -78,6 +92,7 @@ Status AirGapCarrier::take_up() {
 // ---- Carrier
 
 Status AirGapCarrier::start() {
+  if (!unavailable_.empty()) return make_error(ErrorCode::kUnsupported, unavailable_);
   return links_.in_loop([this]() -> Status {
     TG_CHECK(open_store());
     TG_CHECK(make_streams());

@@ -11,11 +11,15 @@ namespace tidegate {
 
 class AirGapCarrier final : public Carrier {
  public:
-  AirGapCarrier(Env env, AirGapLinks& links, AirGapLinks::Link& link, CarrierPlan plan);
+  AirGapCarrier(Env env, AirGapLinks& links, AirGapLinks::Link& link, CarrierPlan plan,
+                std::string unavailable);
   ~AirGapCarrier() override;
 
   Status start() override;
   Status stop() override;
+  bool is_succeeded_by(const Carrier& next) const override {
+    return dynamic_cast<const AirGapCarrier*>(&next) != nullptr;
+  }
   Status leave() override;
   void notify() override { links_.notify(); }
   void tick() override;
@@ -26,6 +30,7 @@ class AirGapCarrier final : public Carrier {
   // All in the loop's thread.
   Status take_up();
   Status open_store();
+  Status part_with_strangers(Lsn* start_after);
   Status make_streams();
   std::vector<NearStream> streams() const;  // of this pipe, ascending
   void look();
@@ -35,6 +40,7 @@ class AirGapCarrier final : public Carrier {
   AirGapLinks& links_;
   AirGapLinks::Link& link_;
   const CarrierPlan plan_;
+  const std::string unavailable_;         // why it cannot be started; empty: it can
   std::unique_ptr<NearStore> own_store_;  // of an outbox
   NearStore* store_ = nullptr;
   bool paused_ = true;

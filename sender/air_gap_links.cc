@@ -1,57 +1,80 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sender/air_gap_links.h"
 
+#include <algorithm>
+
+#include "pipe/connect/node_urls.h"
+
 #include "sender/air_gap_carrier.h"
 
 namespace tidegate {
 
 AirGapLinks::AirGapLinks(Env env, Loop* loop, NearStore* main, AirGapLinksOptions options)
     : env_(env), loop_(loop), gate_(loop), main_(main), options_(std::move(options)) {
-  own_ = &link({});
+  own_ = &link({{}, options_.link, {}});
 }
 
 AirGapLinks::~AirGapLinks() = default;
 
-Result<std::string> AirGapLinks::link_of(const Attributes& connector) const {
-  const std::string host = read_text(connector, "ip");
-  TG_TRY(const std::int64_t port, read_integer(connector, PluginKind::kConnector, "port", 9780, 1, 65535));
-  if (host.empty()) return std::string();
-  const std::string address = Endpoint{host, static_cast<std::uint16_t>(port)}.text();
-  return address == options_.link.remote.text() ? std::string() : address;
-}
-
-Id AirGapLinks::journal_of(const std::string& link) const {
-  return link.empty() ? options_.identity.journal : identity_for(options_.identity, link).journal;
-}
-
-AirGapLinks::Link& AirGapLinks::link(const std::string& name) {
-  std::unique_ptr<Link>& place = links_[name];
-  if (place) return *place;
-  place =
-      std::make_unique<Link>(main_, name.empty() ? options_.identity : identity_for(options_.identity, name));
-  AirGapConnectorOptions link = options_.link;
-  if (!name.empty()) {
-    const std::size_t colon = name.rfind(':');
-    link.remote.host = name.starts_with('[') ? name.substr(1, colon - 2) : name.substr(0, colon);
-    link.remote.port = static_cast<std::uint16_t>(std::stoul(name.substr(colon + 1)));
+AirGapLinks::Wanted AirGapLinks::wanted(const Attributes& connector) const {
+  Wanted out{{}, options_.link, {}};
+  SenderLinkOptions& link = out.options.link;
+  if (connector.values.contains("ip") || connector.values.contains("node-urls")) {
+    const auto addresses = read_addresses(connector);
+    if (!addresses.ok()) return out.unavailable = addresses.error().text(), out;
+    out.options.remote = addresses->front();
+    if (addresses->size() > 1)
+      out.unavailable = "a native link goes to one address of the device: name one in 'connector.node-urls'";
   }
-  place->address = link.remote.text();
+  const auto timeout = read_integer(connector, PluginKind::kConnector, "air-gap.handshake-timeout-ms",
+                                    link.handshake_timeout / kLinkMillisecond);
+  const auto wrap = read_bool(connector, PluginKind::kConnector, "air-gap.e-language.enable",
+                              link.wrap == Wrap::kELanguage);
+  if (timeout.ok()) link.handshake_timeout = *timeout * kLinkMillisecond;
+  if (wrap.ok()) link.wrap = *wrap ? Wrap::kELanguage : Wrap::kNone;
+  if (read_text(connector, "dialect", "native") != "native")
+    out.unavailable =
+        "this version cannot speak IoTDB's air-gap dialect yet: 'connector.dialect'='native' goes to "
+        "a tidegate-receiver";
+  const SenderLinkOptions& usual = options_.link.link;
+  const bool same = link.handshake_timeout == usual.handshake_timeout && link.wrap == usual.wrap;
+  if (same && out.options.remote.text() == options_.link.remote.text()) return out;
+  out.name = out.options.remote.text();
+  if (link.wrap != usual.wrap) out.name += link.wrap == Wrap::kNone ? ", no E language" : ", E language";
+  if (link.handshake_timeout != usual.handshake_timeout)
+    out.name += ", handshake " + std::to_string(link.handshake_timeout / kLinkMillisecond) + " ms";
+  return out;
+}
+
+Id AirGapLinks::journal_of(const Attributes& connector) const {
+  const std::string name = wanted(connector).name;
+  return name.empty() ? options_.identity.journal : identity_for(options_.identity, name).journal;
+}
+
+AirGapLinks::Link& AirGapLinks::link(const Wanted& wanted) {
+  std::unique_ptr<Link>& place = links_[wanted.name];
+  if (place) return *place;
+  place = std::make_unique<Link>(
+      main_, wanted.name.empty() ? options_.identity : identity_for(options_.identity, wanted.name));
+  place->address = wanted.options.remote.text();
   place->connector = std::make_unique<AirGapConnector>(loop_, env_.clock, env_.random, &place->store,
-                                                       std::move(link), options_.notices);
+                                                       wanted.options, options_.notices);
   if (options_.beat) place->connector->link().set_beat_source(options_.beat);
   return *place;
 }
 
 std::unique_ptr<Carrier> AirGapLinks::make_carrier(const Attributes& connector, const CarrierPlan& plan) {
-  const auto name = link_of(connector);
-  if (!name.ok()) return nullptr;
-  Link* carrying = nullptr;
-  const Status made = in_loop([&] {
-    carrying = &link(*name);
-    return Status();
-  });
-  if (!made.ok()) return nullptr;
-  return std::make_unique<AirGapCarrier>(env_, *this, *carrying, plan);
+  const Wanted what = wanted(connector);
+  Link* carrying = own_;
+  std::string unavailable = what.unavailable;
+  if (unavailable.empty()) {
+    const Status made = in_loop([&] {
+      carrying = &link(what);
+      return Status();
+    });
+    if (!made.ok()) unavailable = made.error().text();
+  }
+  return std::make_unique<AirGapCarrier>(env_, *this, *carrying, plan, std::move(unavailable));
 }
 
 Status AirGapLinks::drop_others() {

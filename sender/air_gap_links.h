@@ -34,10 +34,8 @@ class AirGapLinks {
   AirGapLinks(Env env, Loop* loop, NearStore* main, AirGapLinksOptions options);
   ~AirGapLinks();
 
-  // Where the attributes lead: the address, or empty for the link of the configuration.
-  Result<std::string> link_of(const Attributes& connector) const;
-  // The journal id that this link shows.
-  Id journal_of(const std::string& link) const;
+  // The journal id that the link of these attributes shows.
+  Id journal_of(const Attributes& connector) const;
   std::unique_ptr<Carrier> make_carrier(const Attributes& connector, const CarrierPlan& plan);
   // Streams of the daemon's journal that no carrier has taken: of pipes that are gone. Once, before start().
   Status drop_others();
@@ -63,7 +61,14 @@ class AirGapLinks {
     std::string address;
     bool started = false;
   };
-  Link& link(const std::string& name);
+  // What attributes ask for. Those that agree in the name share a link.
+  struct Wanted {
+    std::string name;  // empty: the link of the configuration
+    AirGapConnectorOptions options;
+    std::string unavailable;  // why it cannot be: what is to be changed
+  };
+  Wanted wanted(const Attributes& connector) const;
+  Link& link(const Wanted& wanted);
 
   Env env_;
   Loop* loop_;

@@ -67,6 +67,7 @@ Result<SenderConfig> load_sender_config(FileSystem& files, const std::string& pa
   if (!root.has("pipes"))
     c.pipes.push_back(yaml_pipe("air-gap", {}, {"iotdb-air-gap-connector", {}}, path, root.mark("link")));
   c.plugin_dir = root.string("pipe_lib_dir", std::string());
+  c.dialect = read_dialect(root);
   TG_CHECK(file->finish());
   c.daemon.warnings = file->warnings();
   return c;

@@ -30,6 +30,7 @@ struct SenderConfig {
   std::vector<HttpSource> http_sources;
   std::vector<YamlPipe> pipes;  // of the section `pipes`; without it one over the link that takes everything
   std::string plugin_dir;       // pipe_lib_dir
+  Dialect dialect = Dialect::kDataSync;
 };
 
 // All errors of the file at once, each with line and column.

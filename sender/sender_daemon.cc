@@ -11,6 +11,7 @@
 #include "pipe/control/ledger_text.h"
 #include "pipe/control/loop_call.h"
 #include "pipe/control/process_figures.h"
+#include "pipe/statement/statement_service.h"
 
 namespace tidegate {
 namespace {
@@ -102,9 +103,7 @@ Status SenderDaemon::open_links() {
   options.link_of = [this](const std::string& pipe) {
     const auto definitions = host_->definitions();
     const auto found = definitions->pipes.find(pipe);
-    const auto link = found == definitions->pipes.end() ? Result<std::string>(std::string())
-                                                        : links_->link_of(found->second.connector);
-    return links_->journal_of(link.ok() ? *link : std::string());
+    return links_->journal_of(found == definitions->pipes.end() ? Attributes() : found->second.connector);
   };
   store_ = std::make_unique<NearStore>(env_, journal_.get(), &state_, std::move(options));
   AirGapLinksOptions links;
@@ -197,7 +196,8 @@ Status SenderDaemon::start_control() {
         const std::lock_guard lock(report_mutex_);
         return report_;
       },
-      [this](const ControlCommand& command) { return operate(command); });
+      [this](const ControlCommand& command) { return operate(command); },
+      statement_handler(host_->executor(), config_.dialect));
   return control_->start();
 }
 

@@ -22,7 +22,7 @@ struct ConnectorContext {
   std::string pipe;      // its name
   std::string data_dir;  // the daemon's own, absolute; empty: none
   // What in data_dir nobody else may write into.
-  std::vector<std::string> own_folders = {"journal", "dead-letters"};
+  std::vector<std::string> own_folders = {"journal", "dead-letters", "outbox", "catalogue", "audit"};
 };
 
 // An attribute that is good by itself and wrong here: "'connector.token' and user exclude each other".

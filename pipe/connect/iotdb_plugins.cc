@@ -2,6 +2,7 @@
 // The connectors that IoTDB has, with the attributes of its manual. The air gap is carried by the link of the
 // sender; those that speak thrift can be created, and wait for a version that makes them.
 #include <algorithm>
+#include <array>
 #include <iterator>
 #include <utility>
 
@@ -64,6 +65,7 @@ ConnectorPlugin iotdb_legacy_pipe_plugin() {
   return plugin;
 }
 
+// Without an address it is the link of the configuration.
 ConnectorPlugin iotdb_air_gap_plugin() {
   ConnectorPlugin plugin;
   plugin.info = builtin_connector(
@@ -87,7 +89,12 @@ ConnectorPlugin iotdb_air_gap_plugin() {
                .default_value = "false",
                .description = "wrap every frame as E language, which reverse devices want",
                .aliases = {"e-language.enable"}}}));
-  plugin.find_misfits = find_address_misfits;
+  plugin.find_misfits = [](const Attributes& attributes, const ConnectorContext& context) {
+    const bool none = std::ranges::none_of(std::array{"ip", "port", "node-urls"}, [&](const char* name) {
+      return attributes.values.contains(name);
+    });
+    return none ? std::vector<Misfit>() : find_address_misfits(attributes, context);
+  };
   return plugin;
 }
 

@@ -37,8 +37,10 @@ class Carrier {
   virtual Status start() = 0;
   // Nothing is under way any more when it returns; kTimeout: something still is.
   virtual Status stop() = 0;
-  // The pipe is dropped or has another carrier from now on: what the carrier alone keeps is given up. Stopped
-  // before.
+  // Whether what this carrier keeps serves that one as well: then leave() is not called between the two.
+  virtual bool is_succeeded_by(const Carrier& next) const = 0;
+  // The pipe is dropped, or a carrier of another kind has it from now on: what this one keeps is given up.
+  // Stopped before.
   virtual Status leave() { return {}; }
   // There is something new in the journal. Cheap.
   virtual void notify() = 0;

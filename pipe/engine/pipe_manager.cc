@@ -364,7 +364,7 @@ Status PipeManager::alter(const PipeSpec& spec) {
   pipe->outbox_stored = old->outbox_stored.load();
   pipe->outbox_started = old->outbox_started.load();
   Status altered = build(*pipe);
-  if (altered.ok() && old->carrier && old->spec.connector != spec.connector) {
+  if (altered.ok() && old->carrier && !old->carrier->is_succeeded_by(*pipe->carrier)) {
     altered = keep_position(*pipe);
     if (altered.ok()) altered = old->carrier->leave();
   }

@@ -24,6 +24,7 @@ class TargetCarrier final : public Carrier {
 
   Status start() override { return run_.start(); }
   Status stop() override { return run_.stop(); }
+  bool is_succeeded_by(const Carrier&) const override { return true; }
   void notify() override { run_.notify(); }
   PipeStatus status() const override {
     PipeStatus out = run_.status();

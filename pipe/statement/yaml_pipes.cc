@@ -60,6 +60,12 @@ std::vector<YamlPipe> read_pipes(YamlMap& root, const std::string& file) {
   return out;
 }
 
+Dialect read_dialect(YamlMap& root) {
+  return root.one_of<Dialect>("dialect",
+                              {{"data-sync", Dialect::kDataSync}, {"edge-cloud", Dialect::kEdgeCloud}},
+                              Dialect::kDataSync);
+}
+
 YamlPipe yaml_pipe(const std::string& name, Attributes extractor, Attributes connector,
                    const std::string& file, YamlMark mark) {
   YamlPipe out;

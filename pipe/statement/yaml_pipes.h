@@ -20,6 +20,8 @@ namespace tidegate {
 // Start-up and LOAD CONFIGURATION. What is wrong in form is reported in the file; attributes are judged by
 // the executor.
 std::vector<YamlPipe> read_pipes(YamlMap& root, const std::string& file);
+// The key `dialect`: of statements that do not say theirs.
+Dialect read_dialect(YamlMap& root);
 // A pipe that another section of the file stands for (a sink, the link).
 YamlPipe yaml_pipe(const std::string& name, Attributes extractor, Attributes connector,
                    const std::string& file, YamlMark mark);
