@@ -2,6 +2,7 @@
 // What is shown: pipes in both dialects, plugins, sinks, the server, the log.
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "pipe/statement/execute.h"
 
@@ -24,7 +25,9 @@ class PipeRows {
       : core_(core), plugins_(core.engine.plugins()) {
     for (PipeView& view : core.engine.pipes()) views_[view.name] = std::move(view);
     for (const auto& [name, pipe] : definitions.pipes) pipes_.push_back({&pipe, view_of(pipe)});
-    std::ranges::stable_sort(pipes_, {}, [](const ShownPipe& p) { return p.definition->created_micros; });
+    std::ranges::sort(pipes_, {}, [](const ShownPipe& p) {
+      return std::pair(p.definition->created_micros, std::string_view(p.definition->name));
+    });
   }
 
   const std::vector<ShownPipe>& pipes() const { return pipes_; }
@@ -194,7 +197,7 @@ Result<ResultTable> execute(ExecutorCore& core, const ShowPipePlugins&, Dialect)
     out.message +=
         (out.message.empty() ? "" : "\n") + std::string("plugin '") + name + "' is not loaded: " + why;
   }
-  std::ranges::stable_sort(out.rows, {}, [](const auto& row) { return row[0]; });
+  std::ranges::sort(out.rows);
   return out;
 }
 
