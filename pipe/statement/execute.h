@@ -133,5 +133,7 @@ struct YamlPlan {
 Result<YamlPlan> plan_yaml(ExecutorCore& core, const std::vector<YamlPipe>& yaml);
 // The engine's part of a plan that is in the catalogue. What fails is logged and stands in the pipe's row.
 void carry_out(ExecutorCore& core, const YamlPlan& plan);
+// The statements that would do the same, secrets masked: for the audit log.
+std::vector<std::string> statements_of(const ExecutorCore& core, const YamlPlan& plan);
 
 }  // namespace tidegate

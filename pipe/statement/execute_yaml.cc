@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "pipe/engine/pipe_name.h"
 #include "pipe/statement/execute.h"
+#include "pipe/statement/lexer.h"
 #include "pipe/statement/parser.h"
 #include "pipe/statement/split.h"
 
@@ -173,6 +174,33 @@ void carry_out(ExecutorCore& core, const YamlPlan& plan) {
   for (const PipeDefinition& pipe : plan.altered)
     if (const Status altered = alter_and_run(core, pipe); !altered.ok())
       note_failure(core, pipe, altered.error());
+}
+
+std::vector<std::string> statements_of(const ExecutorCore& core, const YamlPlan& plan) {
+  const PluginSet plugins(core.engine.plugins());
+  std::vector<std::string> out;
+  const auto add = [&](const Statement& statement, const PipeDefinition* pipe) {
+    out.push_back(print_masked(statement, plugins.lookup()));
+    if (pipe != nullptr && pipe->wanted == WantedState::kRunning)
+      out.back() += "; START PIPE " + quote_name(pipe->name);
+  };
+  for (const std::string& name : plan.dropped) add(DropPipe{{name, {}}, false}, nullptr);
+  for (const PipeDefinition& pipe : plan.created)
+    add(CreatePipe{{pipe.name, {}},
+                   false,
+                   {pipe.extractor, {}, {}},
+                   {pipe.processor, {}, {}},
+                   {pipe.connector, {}, {}}},
+        &pipe);
+  for (const PipeDefinition& pipe : plan.altered) {
+    AlterPipe alter{{pipe.name, {}}, false, {}};
+    for (const auto& [kind, part] : {std::pair{PluginKind::kExtractor, &pipe.extractor},
+                                     std::pair{PluginKind::kProcessor, &pipe.processor},
+                                     std::pair{PluginKind::kConnector, &pipe.connector}})
+      alter.changes.push_back({kind, AlterPipe::Mode::kReplace, {*part, {}, {}}});
+    add(alter, &pipe);
+  }
+  return out;
 }
 
 }  // namespace tidegate

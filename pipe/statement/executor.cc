@@ -68,6 +68,7 @@ class Executor::Impl {
   void record(const Caller& caller, const std::string& statement, const Result<ResultTable>& result,
               std::string* note);
   std::string masked(const Statement& statement) const;
+  void record_yaml(const YamlPlan& plan);
   void restore_server();
   void write_stops();
   bool write_stop(const AutomaticStop& stop);
@@ -94,11 +95,13 @@ Status Executor::Impl::start(const std::vector<YamlPipe>& yaml) {
       log_error(kArea,
                 "plugin " + name + " cannot be loaded, pipes with it stay STOPPED: " + loaded.error().text());
   TG_TRY(const YamlPlan plan, plan_yaml(core_, yaml));
-  if (!plan.changes.empty())
-    if (const Status applied = core_.apply(plan.changes); !applied.ok()) {
-      yaml_to_retry_ = yaml;
-      remember("what the configuration says of pipes is not yet in the catalogue: " + applied.error().text());
-    }
+  const Status applied = plan.changes.empty() ? Status() : core_.apply(plan.changes);
+  if (applied.ok()) {
+    record_yaml(plan);
+  } else {
+    yaml_to_retry_ = yaml;
+    remember("what the configuration says of pipes is not yet in the catalogue: " + applied.error().text());
+  }
   std::vector<PipeSpec> specs;
   for (const auto& [name, pipe] : core_.definitions()->pipes) specs.push_back(spec_of(pipe));
   core_.engine.restore(specs);
@@ -123,8 +126,21 @@ Status Executor::Impl::adopt_yaml(const std::vector<YamlPipe>& yaml) {
   TG_TRY(const YamlPlan plan, plan_yaml(core_, yaml));
   if (!plan.changes.empty()) TG_CHECK(core_.apply(plan.changes));
   yaml_to_retry_.reset();
+  record_yaml(plan);
   carry_out(core_, plan);
   return {};
+}
+
+// The file is where such a change comes from and stays: what the audit log does not take is done all the
+// same.
+void Executor::Impl::record_yaml(const YamlPlan& plan) {
+  Caller yaml;
+  yaml.user = "tidegate";
+  yaml.from = "yaml";
+  for (const std::string& statement : statements_of(core_, plan))
+    if (const Status written = write_audit(yaml, statement, nullptr, core_.hooks.config_file); !written.ok())
+      log_error(kArea, "the audit log does not hold a change of the configuration: " +
+                           written.error().text() + " (" + statement + ")");
 }
 
 // ---- every second
@@ -179,7 +195,10 @@ void Executor::Impl::retry_yaml() {
     if (!applied.ok() && is_of_storage(applied.error()))
       return remember("what the configuration says of pipes is not yet in the catalogue: " +
                       applied.error().text());
-    if (applied.ok()) carry_out(core_, *plan);
+    if (applied.ok()) {
+      record_yaml(*plan);
+      carry_out(core_, *plan);
+    }
     if (!applied.ok()) log_error(kArea, "pipes of the configuration: " + applied.error().text());
   } else {
     log_error(kArea, "pipes of the configuration: " + plan.error().text());

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Statements of Edge-Cloud: sinks, pipes to them, the server; and plugins.
 #include <fstream>
+#include <future>
+#include <thread>
 
 #include "base/hash.h"
 #include "pipe/statement/executor_for_tests.h"
@@ -70,6 +72,23 @@ TEST_F(ExecutorTest, ASinkThatDoesNotAnswerGetsNoPipe) {
               StartsWith("kUnreachable 1:18 pipesink 'hq' does not answer"));
   EXPECT_THAT(edge("SHOW PIPES").rows, IsEmpty());
   EXPECT_THAT(refusal("CREATE PIPE p TO hqq", kEdge), StartsWith("kNotFound 1:18"));
+}
+
+TEST_F(ExecutorTest, WhileATargetIsDialledPipesAreShownAndOtherChangesWait) {
+  edge(kSink);
+  std::promise<void> dials, may_answer;
+  engine_->during_reach = [&] {
+    dials.set_value();
+    may_answer.get_future().wait();
+  };
+  std::thread create([&] { edge("CREATE PIPE p TO hq"); });
+  dials.get_future().wait();
+  EXPECT_THAT(run("SHOW PIPES").rows, IsEmpty());
+  std::thread drop([&] { run("DROP PIPE p"); });  // there is one only when CREATE has ended
+  may_answer.set_value();
+  create.join();
+  drop.join();
+  EXPECT_THAT(engine_->calls, ElementsAre("reach 10.0.0.9:6671", "create p", "drop p"));
 }
 
 TEST_F(ExecutorTest, OnePipeAtATimeHoldsInEdgeCloudOnly) {

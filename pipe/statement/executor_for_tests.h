@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <map>
@@ -40,6 +41,7 @@ class FakeEngine : public PipeEngine {
   }
   Status reach(const Attributes& connector) override {
     calls.push_back("reach " + connector.values.at("ip") + ":" + connector.values.at("port"));
+    if (during_reach) during_reach();
     return answer("reach");
   }
   Lsn journal_head() const override { return head; }
@@ -97,6 +99,7 @@ class FakeEngine : public PipeEngine {
   std::vector<std::string> calls;
   std::map<std::string, Error> failing;  // by the name of the call
   std::optional<Error> refuse_check;
+  std::function<void()> during_reach;
   std::optional<PipeServerView> listener = PipeServerView{false, "0.0.0.0:9780"};
   Lsn head = 41;
   std::function<void(const std::string&, const std::string&)> tell_stop;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What YAML defines beside what was typed.
+#include <algorithm>
+
 #include "pipe/statement/executor_for_tests.h"
 
 namespace tidegate {
@@ -113,6 +115,21 @@ TEST_F(ExecutorYamlTest, APipeThatTheEngineCannotMakeIsThereStoppedAndTheOthersR
   engine_->failing.clear();
   EXPECT_EQ(load({yaml("CREATE PIPE k WITH SINK ('sink'='kafka-connector'); START PIPE k")}), "ok");
   EXPECT_THAT(executor_->definitions()->pipes.at("k").exception_message, HasSubstr("later version"));
+}
+
+TEST_F(ExecutorYamlTest, WhatYamlChangesIsInTheAuditLogAsStatementsAndOnlyWhatItChanges) {
+  const std::string secret =
+      "CREATE PIPE s WITH SINK ('sink'='iotdb-thrift-connector', 'password'='hunter2')";
+  restart({yaml(secret + "; START PIPE s")});
+  restart({yaml(secret + "; START PIPE s")});
+  load({yaml(create("a"))});
+  load({yaml(create("a", "root.b"))});
+  const std::string log = audit_text();
+  EXPECT_THAT(log,
+              AllOf(HasSubstr("\"from\":\"yaml\""), HasSubstr("'connector.password'='******'); START PIPE s"),
+                    HasSubstr("DROP PIPE s"), HasSubstr("CREATE PIPE a"), HasSubstr("ALTER PIPE a REPLACE"),
+                    ::testing::Not(HasSubstr("hunter2"))));
+  EXPECT_EQ(std::ranges::count(log, '\n'), 4);
 }
 
 }  // namespace
