@@ -35,6 +35,10 @@ def wait_until(condition, limit, what):
         time.sleep(0.02)  # poll
 
 
+class Refused(RuntimeError):
+    """A statement that the daemon refused."""
+
+
 class Process:
     """One program that can be killed and started again on the same state."""
 
@@ -78,7 +82,7 @@ class Gateway:
     """folder/: configurations, journals, logs, delivered files."""
 
     def __init__(self, folder, profile="syskeeper-2000", link=None, sender_link=None, receiver_link=None, sinks=None,
-                 gatekeeper=None, ingest=None, journal=None, source=None):
+                 gatekeeper=None, ingest=None, journal=None, source=None, sender=None):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.profile = profile
@@ -96,7 +100,7 @@ class Gateway:
             "journal": journal,
             "link": dict(common, remote=f"127.0.0.1:{self.device}", **(sender_link or {})),
             "sources": [dict({"name": "influx", "type": "influx-http", "listen": f"127.0.0.1:{self.http}"}, **(source or {}))],
-            **({"ingest": ingest} if ingest else {}),
+            **({"ingest": ingest} if ingest else {}), **(sender or {}),
         })
         self.write("receiver.yaml", {
             "instance": "control-centre", "data_dir": str(self.folder / "receiver"),
@@ -154,6 +158,20 @@ class Gateway:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
             return answer.read().decode()
 
+    def statements(self, side, text):
+        """Carries the statements out as an operator does; the last table as a list of rows by column name."""
+        done = subprocess.run([str(BIN / "tidegate"), "--socket", str(self.folder / f"{side}.sock"), "--json", "-e", text],
+                              capture_output=True, text=True, timeout=120, check=False)
+        answer = json.loads(done.stdout) if done.stdout else None
+        if done.returncode != 0 or not answer or answer["error"]:
+            raise Refused(f"{side}: {text}: {answer['error'] if answer else done.stderr.strip()}")
+        tables = [result for result in answer["results"] if result["columns"]]
+        return [dict(zip(tables[-1]["columns"], row)) for row in tables[-1]["rows"]] if tables else []
+
+    def pipes(self, side):
+        """SHOW PIPES, by name."""
+        return {row["ID"]: row for row in self.statements(side, "SHOW PIPES")}
+
     def device_command(self, command):
         with socket.socket(socket.AF_UNIX) as s:
             s.settimeout(10)
@@ -206,14 +224,25 @@ class Gateway:
         old_pages = self.status("sender"), self.status("receiver")
         return wait_until(lambda: self.settled(old_pages), limit, "not everything was delivered")
 
-    def delivered_lines(self):
-        """Data lines of the file sink, in the order of delivery; the part file last."""
-        files = sorted(p for p in self.delivered.iterdir() if ".lp" in p.name) if self.delivered.is_dir() else []
-        for path in files:
+    def delivered_lines(self, database=None, folder=None):
+        """Data lines of the file sink, of all databases or one, in the order of delivery; the part file last."""
+        folder, current = folder or self.delivered, None
+        for path in sorted(p for p in folder.iterdir() if ".lp" in p.name) if folder.is_dir() else []:
             with open(path, "rb") as f:
                 for line in f:
-                    if not line.startswith(b"#"):
+                    if line.startswith(b"# CONTEXT-DATABASE: "):
+                        current = line[20:].strip().decode()
+                    if not line.startswith(b"#") and database in (None, current):
                         yield line
+
+    def delivered_events(self, folder=None):
+        """What is no row: (kind, value) in the order of delivery."""
+        folder = folder or self.delivered
+        for path in sorted(p for p in folder.iterdir() if ".lp" in p.name) if folder.is_dir() else []:
+            for line in path.read_text(errors="replace").splitlines():
+                if line.startswith("# tidegate "):
+                    kind, _, value = line[11:].partition(" ")
+                    yield kind, json.loads(value)
 
     def stop(self):
         codes = {}
