@@ -233,6 +233,7 @@ void ReceiverDaemon::begin_stop() {
   committer_.reset();  // waits for the sync under way
   count_duplicates();
   host_->stop();
+  host_->close();
   if (control_) control_->stop();
   Status closed = journal_->sync();
   if (closed.ok()) closed = journal_->close();

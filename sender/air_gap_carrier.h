@@ -20,6 +20,7 @@ class AirGapCarrier final : public Carrier {
   bool is_succeeded_by(const Carrier& next) const override {
     return dynamic_cast<const AirGapCarrier*>(&next) != nullptr;
   }
+  bool stop_waits() const override { return false; }
   Status leave() override;
   void notify() override { links_.notify(); }
   void tick() override;

@@ -262,6 +262,7 @@ void SenderDaemon::begin_stop() {
   host_->stop();
   const auto finish = [this] {
     if (control_) control_->stop();
+    host_->close();
     Status closed = journal_->sync();
     if (closed.ok()) closed = journal_->close();
     if (!closed.ok()) {

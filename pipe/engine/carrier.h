@@ -42,6 +42,8 @@ class Carrier {
   // The pipe is dropped, or a carrier of another kind has it from now on: what this one keeps is given up.
   // Stopped before.
   virtual Status leave() { return {}; }
+  // stop() may have to wait for a target; else it is over at once, and may be called from the daemon's loop.
+  virtual bool stop_waits() const { return true; }
   // There is something new in the journal. Cheap.
   virtual void notify() = 0;
   // About every second, in the daemon's loop.

@@ -38,6 +38,9 @@ std::string OutboxStage::describe() const {
 
 // The pipe calls it again after each trouble; what was processed by then stays processed.
 Status OutboxStage::open(Lsn position, ByteView) {
+  if (broken_)
+    return make_error(ErrorCode::kRefused,
+                      "the processors have failed: start the pipe, which makes them anew");
   if (ready_) return {};
   TG_TRY(const auto snapshot, outbox_.load());
   if (snapshot) {
@@ -77,8 +80,10 @@ DeliverResult OutboxStage::deliver(const std::vector<DeliverableBatch>& batches,
   };
   for (const DeliverableBatch& batch : batches) {
     if (batch.lsn <= processed_) continue;
-    if (const Status processed = process(batch); !processed.ok())
+    if (const Status processed = process(batch); !processed.ok()) {
+      broken_ = true;
       return fail(Error(processed.error()).at_sequence(batch.lsn), DeliverResult::Kind::kStop);
+    }
     if (outputs_.size() < kRecordBatches) continue;
     if (const Status written = write_outputs(); !written.ok())
       return fail(written.error(), DeliverResult::Kind::kRetry);
@@ -180,7 +185,7 @@ Result<std::optional<StoredPosition>> OutboxStage::get(const std::string&) {
 // After a failed write the processors are ahead of the pipe, and there is no state of `lsn` to store: the
 // next run that is delivered stores a later one.
 Status OutboxStage::set(const std::string&, Lsn lsn, ByteView state) {
-  if (ready_ && lsn != processed_) return {};
+  if (broken_ || (ready_ && lsn != processed_)) return {};
   OutboxSnapshot snapshot;
   snapshot.position = lsn;
   snapshot.outbox_lsn = repeated_ < written_before_ ? repeated_ : outbox_.journal().durable_lsn();

@@ -56,6 +56,7 @@ class OutboxStage final : public Connector, public PositionStore {
   std::unique_ptr<Processor> processor_;
   const std::uint64_t key_;
   Hooks hooks_;
+  bool broken_ = false;         // a processor has failed: its state is of no further use
   bool ready_ = false;          // the processors are in the state of processed_
   Lsn processed_ = 0;           // what came of the batches up to here is in outputs_ or in the outbox
   std::deque<Output> outputs_;  // not yet in the outbox

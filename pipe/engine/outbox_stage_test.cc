@@ -29,11 +29,11 @@ class NotFives final : public Selector {
 // input.
 class RunningSum final : public Processor {
  public:
-  explicit RunningSum(std::uint64_t salt) : sum_(salt) {}
+  RunningSum(std::uint64_t salt, const std::uint64_t* fail_at) : sum_(salt), fail_at_(fail_at) {}
   std::string describe() const override { return "running sum"; }
   Status process(const BatchView& batch, std::vector<Batch>* out) override {
     sum_ = sum_ * 31 + static_cast<std::uint64_t>(batch.summary.time_min);
-    ++count_;
+    if (++count_ == *fail_at_) return make_error(ErrorCode::kRefused, "test");
     out->push_back({to_bytes(batch.canonical), xxh3_128(batch.canonical), batch.summary});
     if (count_ % 3 == 0) out->push_back(number_batch(sum_ & 0xFFFFFFF));
     return {};
@@ -55,6 +55,7 @@ class RunningSum final : public Processor {
  private:
   std::uint64_t sum_ = 0;
   std::uint64_t count_ = 0;
+  const std::uint64_t* fail_at_;
 };
 
 struct OutboxTest : ::testing::Test {
@@ -80,7 +81,7 @@ struct OutboxTest : ::testing::Test {
       return Status();
     };
     p.owned = std::make_unique<OutboxStage>(*p.outbox, std::make_unique<NotFives>(),
-                                            std::make_unique<RunningSum>(salt), key, hooks);
+                                            std::make_unique<RunningSum>(salt, &fail_at), key, hooks);
     p.stage = p.owned.get();
     PipeOptions options;
     options.name = "p";
@@ -123,6 +124,7 @@ struct OutboxTest : ::testing::Test {
   std::vector<std::string> unlike;
   std::uint64_t store_bytes = 600;
   std::uint64_t key = 1;
+  std::uint64_t fail_at = 0;  // how many batches a processor gets before it fails; 0: it does not
 };
 
 TEST_F(OutboxTest, WhatComesOutIsTheSameWhereverTheProcessDies) {
@@ -202,6 +204,23 @@ TEST_F(OutboxTest, AStateOfOtherAttributesIsNotRestored) {
   EXPECT_EQ((*snapshot)->processor_key, 2U);
   ByteReader count(ByteView((*snapshot)->processor_state).subspan(8));
   EXPECT_EQ(count.u64(), 1U) << "it began as newly made";
+}
+
+TEST_F(OutboxTest, AStateThatAProcessorLeftBehindWhenItFailedIsNeverStored) {
+  const std::vector<Hash128> wanted = undisturbed();
+  fail_at = 17;
+  {
+    auto p = start();
+    TG_OK(p);
+    for (int i = 0; i < 50; ++i) (void)p->pipe->step();
+    EXPECT_EQ(p->pipe->status().state, PipeState::kStopped);
+    (void)p->pipe->close();
+  }
+  fail_at = 0;
+  auto p = start();
+  TG_OK(p);
+  TG_OK(run_to_the_end(*p));
+  EXPECT_EQ(content(*p), wanted);
 }
 
 TEST_F(OutboxTest, AnOutboxWithoutAReadableSnapshotSaysWhatToDo) {

@@ -152,7 +152,7 @@ Result<PipeSpec> PipeManager::check(PipeSpec spec) const {
   TG_TRY(spec.extractor, with_own_names(spec.extractor, extractor));
   TG_TRY([[maybe_unused]] const ExtractPlan plan,
          parts_.make_extract_plan(spec.extractor, spec.history_boundary));
-  TG_TRY([[maybe_unused]] const auto processor, parts_.make_processor(spec.processor));
+  TG_TRY([[maybe_unused]] const auto processor, parts_.make_processor(spec.processor, spec.name));
   TG_TRY([[maybe_unused]] const PluginInfo connector,
          find_plugin(PluginKind::kConnector, spec.connector.plugin));
   TG_TRY(spec.connector, parts_.check_connector(spec.connector, spec.name));
@@ -226,7 +226,7 @@ void PipeManager::make_stage(Managed& pipe) {
   parts.options.store_interval = 5 * kSecond;
   parts.make = [this, &pipe]() -> Result<PipeRunParts::Made> {
     TG_TRY(ExtractPlan plan, parts_.make_extract_plan(pipe.spec.extractor, pipe.spec.history_boundary));
-    TG_TRY(auto processor, parts_.make_processor(pipe.spec.processor));
+    TG_TRY(auto processor, parts_.make_processor(pipe.spec.processor, pipe.spec.name));
     OutboxStage::Hooks hooks;
     hooks.on_output = [&pipe] { pipe.carrier->notify(); };
     hooks.on_stored = [&pipe](Lsn lsn) {
@@ -260,7 +260,7 @@ void PipeManager::make_carrier(Managed& pipe, Lsn start_after, Lsn end_at) {
 // Everything but the threads. What is there already (outbox, positions) is taken up again.
 Status PipeManager::build(Managed& pipe) {
   TG_TRY(const ExtractPlan plan, parts_.make_extract_plan(pipe.spec.extractor, pipe.spec.history_boundary));
-  TG_TRY(const auto processor, parts_.make_processor(pipe.spec.processor));
+  TG_TRY(const auto processor, parts_.make_processor(pipe.spec.processor, pipe.spec.name));
   pipe.history = plan.history;
   pipe.realtime = plan.realtime;
   pipe.mode = plan.mode;
@@ -429,15 +429,25 @@ Status PipeManager::collect_garbage() {
 
 void PipeManager::stop_all() {
   const std::scoped_lock change(changes_);
+  const auto tell = [](const std::string& name, const Status& stopped) {
+    if (!stopped.ok())
+      log_warning("pipe", name + ": stopped in mid-delivery, it is repeated after the start: " +
+                              stopped.error().text());
+  };
   std::vector<std::jthread> stopping;
   for (const ManagedPtr& pipe : all()) {
-    stopping.emplace_back([this, pipe] {
-      if (const Status stopped = stop_now(*pipe); !stopped.ok())
-        log_warning("pipe", pipe->spec.name + ": stopped in mid-delivery, it is repeated after the start: " +
-                                stopped.error().text());
+    pipe->running = false;
+    const bool here = pipe->carrier && !pipe->carrier->stop_waits();
+    stopping.emplace_back([pipe, here, tell] {
+      if (pipe->stage) tell(pipe->spec.name, pipe->stage->stop());
+      if (pipe->carrier && !here) tell(pipe->spec.name, pipe->carrier->stop());
     });
+    if (here) tell(pipe->spec.name, pipe->carrier->stop());
   }
-  stopping.clear();
+}
+
+void PipeManager::close_outboxes() {
+  const std::scoped_lock change(changes_);
   for (const ManagedPtr& pipe : all()) {
     if (!pipe->outbox) continue;
     if (const Status closed = pipe->outbox->journal().close(); !closed.ok())

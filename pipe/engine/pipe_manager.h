@@ -30,7 +30,8 @@ struct EngineParts {
   // Everything that can be known of a connector without doing anything: the same attributes with own names.
   std::function<Result<Attributes>(const Attributes&, const std::string& pipe)> check_connector;
   std::function<Result<ExtractPlan>(const Attributes&, Lsn boundary)> make_extract_plan;
-  std::function<Result<std::unique_ptr<Processor>>(const Attributes&)> make_processor;
+  std::function<Result<std::unique_ptr<Processor>>(const Attributes&, const std::string& pipe)>
+      make_processor;
   std::function<Result<std::unique_ptr<Connector>>(const Attributes&, const std::string& pipe)>
       make_connector;
   // A connector that is a link rather than a target; empty, or nothing for a plugin that is none.
@@ -66,6 +67,8 @@ class PipeManager final : public PipeEngine {
   Status collect_garbage();
   // All pipes, as for the end of the daemon: each gets its time, all at once.
   void stop_all();
+  // After stop_all(), when no link carries anything any more: clean marks.
+  void close_outboxes();
   // What the daemon's journal must keep (RetentionPolicy).
   bool holds(const std::string& pipe) const;
   bool holds_stream(StreamId stream) const;  // one of the daemon's journal

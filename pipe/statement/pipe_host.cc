@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipe/statement/pipe_host.h"
 
-#include "pipe/connect/builtin_connectors.h"
 #include "pipe/extract/journal/journal_extractor.h"
-#include "pipe/process/builtin_processors.h"
 
 namespace tidegate {
 
 PipeHost::PipeHost(Env env, PipeHostOptions options)
-    : env_(env), options_(std::move(options)), logs_(*env.clock) {}
+    : env_(env), options_(std::move(options)), plugins_(env), logs_(*env.clock) {}
 
 PipeHost::~PipeHost() {
   {
@@ -34,27 +32,24 @@ std::shared_ptr<const CatalogueSnapshot> PipeHost::definitions() const {
 
 EngineParts PipeHost::engine_parts() {
   EngineParts out;
-  out.plugins = [](PluginKind kind) -> std::vector<PluginInfo> {
-    if (kind == PluginKind::kExtractor) return {journal_extractor_plugin()};
-    const std::span<const PluginInfo> plugins =
-        kind == PluginKind::kProcessor ? processor_plugins() : connector_plugins();
-    return {plugins.begin(), plugins.end()};
-  };
+  out.plugins = [this](PluginKind kind) { return plugins_.plugins(kind); };
   const auto context = [this](const std::string& pipe) {
     ConnectorContext c;
     c.pipe = pipe;
     c.data_dir = options_.data_dir;
     return c;
   };
-  out.check_connector = [context](const Attributes& attributes, const std::string& pipe) {
-    return check_connector(attributes, context(pipe));
+  out.check_connector = [this, context](const Attributes& attributes, const std::string& pipe) {
+    return plugins_.check_connector(attributes, context(pipe));
   };
   out.make_extract_plan = [](const Attributes& attributes, Lsn boundary) {
     return make_extract_plan(attributes, boundary, TimeZone::system());
   };
-  out.make_processor = [](const Attributes& attributes) { return make_processor(attributes); };
+  out.make_processor = [this](const Attributes& attributes, const std::string& pipe) {
+    return plugins_.make_processor(attributes, pipe);
+  };
   out.make_connector = [this, context](const Attributes& attributes, const std::string& pipe) {
-    return make_connector(env_, attributes, context(pipe));
+    return plugins_.make_connector(attributes, context(pipe));
   };
   out.make_link_carrier = options_.make_link_carrier;
   out.reach = options_.reach;
@@ -79,6 +74,8 @@ Status PipeHost::start(CarriedJournal main, const std::vector<YamlPipe>& yaml) {
   logs_.observe_log();
   hooks.logs = &logs_;
   hooks.reload = options_.reload;
+  hooks.load_plugin = [this](const PluginDefinition& plugin) { return plugins_.load(plugin); };
+  hooks.unload_plugin = [this](const std::string& name) { return plugins_.unload(name); };
   executor_ = std::make_unique<Executor>(env_, *catalogue_, *manager_, *audit_, std::move(hooks));
   TG_CHECK(executor_->start(yaml));
   if (catalogue_->source() == Catalogue::Source::kDatabase) TG_CHECK(manager_->collect_garbage());
@@ -98,6 +95,10 @@ void PipeHost::tick() {
 void PipeHost::stop() {
   if (executor_) executor_->tick();
   if (manager_) manager_->stop_all();
+}
+
+void PipeHost::close() {
+  if (manager_) manager_->close_outboxes();
 }
 
 std::string PipeHost::trouble() const {

@@ -17,6 +17,7 @@
 #include "pipe/control/status.h"
 #include "pipe/engine/pipe_manager.h"
 #include "pipe/statement/executor.h"
+#include "pipe/statement/plugin_registry.h"
 
 namespace tidegate {
 
@@ -48,6 +49,8 @@ class PipeHost {
   Status start(CarriedJournal main, const std::vector<YamlPipe>& yaml);
   // Pipes finish what they deliver (10 s each at most), all at once.
   void stop();
+  // After stop() and the end of the links.
+  void close();
 
   bool started() const { return executor_ != nullptr; }
   PipeManager& pipes() { return *manager_; }
@@ -63,6 +66,7 @@ class PipeHost {
 
   const Env env_;
   const PipeHostOptions options_;
+  PluginRegistry plugins_;
   LogTable logs_;
   std::unique_ptr<Catalogue> catalogue_;
   std::unique_ptr<AuditLog> audit_;

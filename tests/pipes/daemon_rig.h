@@ -166,7 +166,9 @@ class DaemonRig {
     out.make_extract_plan = [](const Attributes& attributes, Lsn boundary) {
       return make_extract_plan(attributes, boundary, TimeZone());
     };
-    out.make_processor = [](const Attributes& attributes) { return make_processor(attributes); };
+    out.make_processor = [](const Attributes& attributes, const std::string&) {
+      return make_processor(attributes);
+    };
     out.make_connector = [this](const Attributes& attributes,
                                 const std::string&) -> Result<std::unique_ptr<Connector>> {
       return std::unique_ptr<Connector>(
