@@ -57,7 +57,7 @@ std::string execution_json(const Execution& done) {
 std::string execution_text(const Execution& done) {
   std::string out;
   for (const ResultTable& table : done.results) out += draw_table(table);
-  if (done.error) out += done.explanation + "\n";
+  if (done.error) out += draw_table({{}, {}, done.explanation});
   return out;
 }
 

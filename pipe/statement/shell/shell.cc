@@ -32,7 +32,7 @@ int show_answer(const StatementAnswer& answer, bool json, std::ostream& out, std
   for (const ResultTable& table : answer.results) out << draw_table(table);
   out << std::flush;
   if (!answer.refused) return kExitOk;
-  err << answer.explanation << "\n" << std::flush;
+  err << draw_table({{}, {}, answer.explanation}) << std::flush;  // words of a target may be in it
   return kExitNo;
 }
 

@@ -88,6 +88,14 @@ TEST_F(ShellTest, ARefusalIsExitCodeOneWithACaretBehindWhatWasDone) {
             "line 1, column 31: there is no pipe 'nowhere'\n  START PIPE nowhere;\n             ^\n");
 }
 
+TEST_F(ShellTest, WhatATargetSaysReachesTheTerminalWithoutControlCharacters) {
+  run("CREATE PIPE p WITH SINK ('sink'='do-nothing-connector')");
+  engine_->failing.emplace("start", make_error(ErrorCode::kIo, "it said \x1b[2J\nand more"));
+  const Ran ran = tidegate("-e 'START PIPE p'");
+  EXPECT_EQ(ran.code, kExitNo);
+  EXPECT_EQ(ran.err, "it said \\x1b[2J\nand more\n");
+}
+
 TEST_F(ShellTest, AFileAndTheStandardInputAreReadAsAWhole) {
   std::ofstream(dir_ + "/script.sql") << "-- two of them\nSHOW PIPESINKTYPE;\n\nSHOW\n  PIPESINKTYPE";
   const Ran file = tidegate("-f " + dir_ + "/script.sql");
