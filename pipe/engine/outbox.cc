@@ -64,7 +64,8 @@ Status Outbox::remove(FileSystem& files, const std::string& directory) {
     TG_TRY(const std::vector<std::string> names, files.list(folder));
     for (const std::string& name : names) TG_CHECK(files.remove(folder + "/" + name));
   }
-  return files.remove(directory);
+  TG_CHECK(files.remove(directory));
+  return files.sync_dir(directory.substr(0, directory.rfind('/')));
 }
 
 Result<std::optional<OutboxSnapshot>> Outbox::load() {

@@ -255,6 +255,18 @@ TEST_F(OutboxTest, TheOlderSnapshotServesWhereTheNewerCannotBeRead) {
   EXPECT_EQ(content(*p), wanted);
 }
 
+// Found by random statements: a power cut brought the outbox of a dropped pipe back.
+TEST_F(OutboxTest, ARemovedOutboxStaysAwayThroughAPowerCut) {
+  for (int i = 0; i < 20; ++i) {
+    auto p = start();
+    TG_OK(p);
+    TG_OK(run_to_the_end(*p));
+    end(*p);
+    sim.files.power_cut(sim.random);
+    ASSERT_FALSE(sim.files.exists("/data/outbox/p"));
+  }
+}
+
 TEST(OutboxSnapshotFormat, EveryCutAndEveryFlippedBitIsRefused) {
   OutboxSnapshot snapshot;
   snapshot.number = 3;

@@ -108,7 +108,8 @@ class DaemonRig {
     box.options.segment_bytes = 8192;
   }
 
-  Status start(const std::vector<PipeSpec>& pipes = {}) {
+  // Without pipes: an executor brings them.
+  Status start_bare() {
     TG_CHECK(box.open());
     PipeManagerOptions options;
     options.data_dir = "/data";
@@ -126,6 +127,10 @@ class DaemonRig {
         box.sim.env(), options, CarriedJournal{box.journal.get(), box.state.get(), records.get()}, parts());
     manager->on_automatic_stop(
         [this](const std::string& name, const std::string& message) { stopped[name] = message; });
+    return {};
+  }
+  Status start(const std::vector<PipeSpec>& pipes = {}) {
+    TG_CHECK(start_bare());
     manager->restore(pipes);
     return manager->collect_garbage();
   }
