@@ -13,6 +13,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/hash.h"
 #include "base/nearest.h"
 #include "base/yaml_lines.h"
 
@@ -253,12 +254,18 @@ T YamlMap::ranged(std::string_view key, T min, T max, const Default<T>& fallback
     expected += " of at most " + kind.show(max);
   }
   const auto text = scalar(key, !fallback.has_value(), expected);
-  if (!text) return fallback.value_or(T{});
-  const Result<T> value = kind.parse(*text);
-  // Written so that NaN is outside of every range.
-  if (value.ok() && *value >= min && *value <= max) return *value;
-  wrong(key, quoted(*text), expected);
-  return fallback.value_or(T{});
+  T out = fallback.value_or(T{});
+  if (text) {
+    const Result<T> value = kind.parse(*text);
+    // Written so that NaN is outside of every range.
+    if (value.ok() && *value >= min && *value <= max) {
+      out = *value;
+    } else {
+      wrong(key, quoted(*text), expected);
+    }
+  }
+  keep(key, kind.show(out));
+  return out;
 }
 
 std::int64_t YamlMap::integer(std::string_view key, IntRange range, Default<std::int64_t> fallback) {
@@ -288,21 +295,25 @@ std::uint64_t YamlMap::rate(std::string_view key, BytesRange range, Default<std:
 }
 
 std::string YamlMap::string(std::string_view key, Default<std::string> fallback) {
-  return scalar(key, !fallback.has_value(), "a text").value_or(fallback.value_or(""));
+  std::string text = scalar(key, !fallback.has_value(), "a text").value_or(fallback.value_or(""));
+  keep(key, text);
+  return text;
 }
 
 bool YamlMap::boolean(std::string_view key, Default<bool> fallback) {
   static constexpr std::string_view kExpected = "true or false";
   const auto text = scalar(key, !fallback.has_value(), std::string(kExpected));
-  if (!text) return fallback.value_or(false);
-  if (*text != "true" && *text != "false") wrong(key, quoted(*text), std::string(kExpected));
-  return *text == "true";
+  if (text && *text != "true" && *text != "false") wrong(key, quoted(*text), std::string(kExpected));
+  const bool value = text ? *text == "true" : fallback.value_or(false);
+  keep(key, value ? "true" : "false");
+  return value;
 }
 
 Secret YamlMap::secret(std::string_view key, Default<Secret> fallback) {
   const auto text = scalar(key, !fallback.has_value(), "a text, file:, env: or credential:");
   if (!text) return fallback.value_or(Secret());
   Result<std::string> value = read_secret(file_->files_, *text);
+  keep(key, xxh3_128(as_bytes(value.ok() ? *value : *text)).hex());
   if (value.ok()) return Secret(std::move(*value));
   if (file_->use_ == YamlUse::kCheck && is_left_to_systemd(*text)) {
     warns(key, "is given by systemd to the unit only (LoadCredential=): it is not checked here");
@@ -361,6 +372,7 @@ std::vector<std::string> YamlMap::strings(std::string_view key, bool required) {
       file_->report(item->mark, "an item of '" + full_name(key) + "' must be a text, not " + describe(*item));
     }
   }
+  for (std::size_t i = 0; i < out.size(); ++i) keep(std::string(key) + "[" + std::to_string(i) + "]", out[i]);
   return out;
 }
 
@@ -432,6 +444,10 @@ void YamlMap::warns(std::string_view key, const std::string& sentence) {
 
 std::string YamlMap::full_name(std::string_view key) const {
   return state_->name.empty() ? std::string(key) : state_->name + "." + std::string(key);
+}
+
+void YamlMap::keep(std::string_view key, std::string text) {
+  file_->values_[full_name(key)] = std::move(text);
 }
 
 void YamlMap::wrong(std::string_view key, const std::string& got, const std::string& expected) {

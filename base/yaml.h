@@ -11,17 +11,19 @@
 //
 // A getter that fails records the error (with path, line, column and what was expected) and returns its
 // default or a zero value, so one run reports every mistake of a file. Keys are known in the order in which
-// they were asked for; an unknown key is reported with the nearest of them. Start-up only, one thread. A
-// YamlMap must not outlive its YamlFile.
+// they were asked for; an unknown key is reported with the nearest of them. One thread; for start-up and
+// for reading a file again. A YamlMap must not outlive its YamlFile.
 //
 // Of YAML it takes less than there is (see also yaml_lines.h): one document, whose root is a map; every text,
 // plain or in quotes, ends on the line where it begins; no anchors, aliases, tags, block texts, directives;
 // no tabs in the indentation; no key twice. So a slip of the pen is an error and never another configuration.
 #pragma once
 
+#include <algorithm>
 #include <compare>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -119,7 +121,10 @@ class YamlMap {
     std::vector<std::string_view> allowed;
     for (const auto& [name, value] : names) allowed.push_back(name);
     const std::optional<std::size_t> index = choice(key, allowed, !fallback.has_value());
-    return index ? names[*index].second : fallback.value_or(names.front().second);
+    const T value = index ? names[*index].second : fallback.value_or(names.front().second);
+    const auto named = std::ranges::find(names, value, [](const auto& entry) { return entry.second; });
+    if (named != names.end()) keep(key, std::string(named->first));
+    return value;
   }
 
   // Absent: an empty list, unless it is required.
@@ -156,6 +161,7 @@ class YamlMap {
   std::optional<std::size_t> choice(std::string_view key, const std::vector<std::string_view>& allowed,
                                     bool required);
   std::string full_name(std::string_view key) const;
+  void keep(std::string_view key, std::string text);  // in YamlFile::values()
   void wrong(std::string_view key, const std::string& got, const std::string& expected);
   template <class T>
   struct Kind;  // how a type is parsed, shown and described
@@ -165,6 +171,10 @@ class YamlMap {
   YamlFile* file_;
   std::shared_ptr<State> state_;
 };
+
+// What was read of a file, defaults included: full names ("link.beat", "sources[0].listen") and the values, a
+// value written in two ways in one form; of a secret a hash. Two files that agree in it configure the same.
+using YamlValues = std::map<std::string, std::string>;
 
 class YamlFile {
  public:
@@ -189,6 +199,8 @@ class YamlFile {
   const std::vector<Error>& errors() const { return errors_; }
   // "path:line:column: warning: ...", in the order of asking.
   const std::vector<std::string>& warnings() const { return warnings_; }
+  // Of the keys that were asked for by now.
+  const YamlValues& values() const { return values_; }
 
  private:
   friend class YamlMap;
@@ -204,6 +216,7 @@ class YamlFile {
   YamlUse use_;
   std::vector<Error> errors_;
   std::vector<std::string> warnings_;
+  YamlValues values_;
   std::vector<std::shared_ptr<YamlMap::State>> maps_;  // every map that was asked for
 };
 

@@ -94,6 +94,7 @@ Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string
   c.dialect = read_dialect(root);
   TG_CHECK(file->finish());
   c.daemon.warnings = file->warnings();
+  c.daemon.values = file->values();
   return c;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The configuration of tidegate-receiver, as conf/receiver.yaml documents it. Start-up only.
+// The configuration of tidegate-receiver, as conf/receiver.yaml documents it. Start-up and LOAD
+// CONFIGURATION.
 #pragma once
 
 #include <string>
@@ -7,10 +8,10 @@
 
 #include "base/net.h"
 #include "hw/link_config.h"
+#include "pipe/control/allow_list.h"
 #include "pipe/control/daemon_config.h"
 #include "pipe/engine/attributes.h"
 #include "pipe/statement/yaml_pipes.h"
-#include "receiver/allow_list.h"
 
 namespace tidegate {
 

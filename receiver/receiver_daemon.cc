@@ -34,7 +34,8 @@ Status ReceiverDaemon::start() {
   TG_CHECK(start_control());
   scrub_ = std::make_unique<Scrub>(*journal_, [this](const DamagedRange& range) { tell_rot(range); });
   loop_.on_signal([this](int signal) {
-    if (signal != SIGHUP) begin_stop();
+    if (signal == SIGHUP) return host_->load_configuration();
+    begin_stop();
   });
   loop_.post([this] {
     gate_.entered();
@@ -85,6 +86,7 @@ Status ReceiverDaemon::open_host() {
   options.server = [this] { return server_view(); };
   options.start_server = [this] { return open_server(); };
   options.stop_server = [this] { return close_server(); };
+  options.reload = [this] { return load_configuration(); };
   TG_TRY(host_, PipeHost::open(env_, std::move(options)));
   return {};
 }
@@ -115,7 +117,7 @@ Status ReceiverDaemon::start_link() {
   o.answer_ok = c.profile.answer_ok;
   o.answer_fail = c.profile.answer_fail;
   o.user_timeout = c.user_timeout;
-  o.admit = [this](const std::string& peer) { return config_.allow.admits(peer); };
+  o.admit = [this](const std::string& peer) { return allow_.admits(peer); };
   o.link.wire_limit = c.profile.frame_limit;
   o.link.largest_part_total = c.largest_part;
   o.link.ask = c.ask;
@@ -246,6 +248,17 @@ void ReceiverDaemon::begin_stop() {
 }
 
 // ---- the operator's commands
+
+// LOAD CONFIGURATION. The pipes are first: they are all that can still refuse the file.
+Result<std::string> ReceiverDaemon::load_configuration() {
+  return reload_.run([this]() -> Result<DaemonConfig> {
+    TG_TRY(ReceiverConfig fresh, load_receiver_config(*env_.files, config_.daemon.path));
+    TG_CHECK(host_->executor().adopt_yaml(fresh.pipes));
+    allow_.replace(std::move(fresh.allow));
+    set_log_level(fresh.daemon.log_level);
+    return std::move(fresh.daemon);
+  });
+}
 
 // A statement, in the thread of the control server: it may wait for the pipe.
 ControlReply ReceiverDaemon::start_pipe(const ControlCommand& command) {

@@ -15,6 +15,7 @@
 #include "base/asio_loop.h"
 #include "pipe/control/control_server.h"
 #include "pipe/control/loop_call.h"
+#include "pipe/control/reload.h"
 #include "pipe/control/status.h"
 #include "pipe/control/status_conditions.h"
 #include "pipe/control/status_newest.h"
@@ -65,12 +66,15 @@ class ReceiverDaemon {
   void add_sender_conditions(Nanos now, std::vector<Condition>& to);
   void on_notice(const RxNotice& notice);
   void begin_stop();
+  Result<std::string> load_configuration();
   ControlReply start_pipe(const ControlCommand& command);
   ControlReply operate(const ControlCommand& command);
   ControlReply carry_out(const ControlCommand& command);
 
   Env env_;
   ReceiverConfig config_;
+  LiveAllowList allow_{config_.allow};
+  Reload reload_{config_.daemon.values, {"link.allow", "log.level", "pipes", "sinks"}};
   AsioLoop loop_;
   LoopGate gate_{&loop_};
   StreamState state_;

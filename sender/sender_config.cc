@@ -70,6 +70,7 @@ Result<SenderConfig> load_sender_config(FileSystem& files, const std::string& pa
   c.dialect = read_dialect(root);
   TG_CHECK(file->finish());
   c.daemon.warnings = file->warnings();
+  c.daemon.values = file->values();
   return c;
 }
 

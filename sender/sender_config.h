@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The configuration of tidegate-sender, as conf/sender.yaml documents it. Start-up only.
+// The configuration of tidegate-sender, as conf/sender.yaml documents it. Start-up and LOAD CONFIGURATION.
 #pragma once
 
 #include <string>

@@ -39,7 +39,8 @@ Status SenderDaemon::start() {
   TG_CHECK(start_sources());
   TG_CHECK(start_control());
   loop_.on_signal([this](int signal) {
-    if (signal != SIGHUP) begin_stop();
+    if (signal == SIGHUP) return host_->load_configuration();
+    begin_stop();
   });
   loop_.post([this] {
     links_->start();
@@ -83,6 +84,7 @@ Status SenderDaemon::open_host() {
                                      const CarrierPlan& plan) -> std::unique_ptr<Carrier> {
     return attributes.plugin == air_gap_plugin().name ? links_->make_carrier(attributes, plan) : nullptr;
   };
+  options.reload = [this] { return load_configuration(); };
   TG_TRY(host_, PipeHost::open(env_, std::move(options)));
   return {};
 }
@@ -281,6 +283,16 @@ void SenderDaemon::begin_stop() {
 }
 
 // ---- the operator's commands
+
+// LOAD CONFIGURATION. The pipes are first: they are all that can still refuse the file.
+Result<std::string> SenderDaemon::load_configuration() {
+  return reload_.run([this]() -> Result<DaemonConfig> {
+    TG_TRY(SenderConfig fresh, load_sender_config(*env_.files, config_.daemon.path));
+    TG_CHECK(host_->executor().adopt_yaml(fresh.pipes));
+    set_log_level(fresh.daemon.log_level);
+    return std::move(fresh.daemon);
+  });
+}
 
 ControlReply SenderDaemon::operate(const ControlCommand& command) {
   return call_in_loop(loop_, [this, command] { return carry_out(command); });

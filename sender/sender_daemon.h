@@ -13,6 +13,7 @@
 
 #include "base/asio_loop.h"
 #include "pipe/control/control_server.h"
+#include "pipe/control/reload.h"
 #include "pipe/control/status.h"
 #include "pipe/control/status_conditions.h"
 #include "pipe/control/status_newest.h"
@@ -74,11 +75,13 @@ class SenderDaemon {
   std::string beat_json();
   void on_notice(const TxNotice& notice);
   void begin_stop();
+  Result<std::string> load_configuration();
   ControlReply operate(const ControlCommand& command);
   ControlReply carry_out(const ControlCommand& command);
 
   Env env_;
   SenderConfig config_;
+  Reload reload_{config_.daemon.values, {"log.level", "pipes"}};
   AsioLoop loop_;
   StreamState state_;
   std::unique_ptr<Journal> journal_;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The part of the configuration that both daemons share, read strictly from YAML, and the link settings that
-// the profile of the device decides unless the file says otherwise. Start-up only.
+// the profile of the device decides unless the file says otherwise. Start-up and LOAD CONFIGURATION.
 #pragma once
 
 #include <string>
@@ -25,6 +25,7 @@ struct DaemonConfig {
   JournalOptions journal;
   SafetyWindow window;
   std::vector<std::string> warnings;  // of the whole file, each with its place
+  YamlValues values;                  // all that was read of it, to be compared when it is read again
 };
 
 // Journals of pipes that change what they read: smaller than the daemon's own, on the same disk.

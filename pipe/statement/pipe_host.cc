@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipe/statement/pipe_host.h"
 
+#include "base/log.h"
 #include "pipe/extract/journal/journal_extractor.h"
 
 namespace tidegate {
@@ -79,20 +80,45 @@ Status PipeHost::start(CarriedJournal main, const std::vector<YamlPipe>& yaml) {
   executor_ = std::make_unique<Executor>(env_, *catalogue_, *manager_, *audit_, std::move(hooks));
   TG_CHECK(executor_->start(yaml));
   if (catalogue_->source() == Catalogue::Source::kDatabase) TG_CHECK(manager_->collect_garbage());
-  thread_ = std::jthread([this] { tick(); });
+  thread_ = std::jthread([this] { work(); });
   return {};
 }
 
-void PipeHost::tick() {
+void PipeHost::work() {
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; })) {
+  for (;;) {
+    wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_ || load_wanted_; });
+    if (stopping_) return;
+    const bool load = std::exchange(load_wanted_, false);
     lock.unlock();
+    if (load) answer_signal();
     executor_->tick();
     lock.lock();
   }
 }
 
+void PipeHost::load_configuration() {
+  const std::scoped_lock lock(mutex_);
+  load_wanted_ = true;
+  wake_.notify_all();
+}
+
+// As a statement, so that the audit log has it.
+void PipeHost::answer_signal() {
+  Caller caller;
+  caller.user = "SIGHUP";
+  caller.is_admin = true;
+  const Execution done = executor_->execute(caller, "LOAD CONFIGURATION", Dialect::kDataSync);
+  if (done.error) return log_error("configuration", "not loaded: " + done.error->text());
+  for (const ResultTable& result : done.results) log_info("configuration", result.message);
+}
+
 void PipeHost::stop() {
+  {
+    const std::scoped_lock lock(mutex_);
+    stopping_ = true;  // what is loaded from here on would start pipes again
+    wake_.notify_all();
+  }
   if (executor_) executor_->tick();
   if (manager_) manager_->stop_all();
 }

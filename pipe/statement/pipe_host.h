@@ -5,8 +5,8 @@
 //   <data_dir>/catalogue/   catalogue.db and its copy        <data_dir>/audit/    the audit log
 //   <data_dir>/outbox/      outboxes of pipes                <data_dir>/dead-letters/
 //
-// Threads: one of its own that writes automatic stops to the catalogue; pipes have theirs (pipe_manager.h). A
-// catalogue that is locked or damaged holds up statements only.
+// Threads: one of its own that writes automatic stops to the catalogue and loads the configuration at SIGHUP;
+// pipes have theirs (pipe_manager.h). A catalogue that is locked or damaged holds up statements only.
 #pragma once
 
 #include <condition_variable>
@@ -47,6 +47,9 @@ class PipeHost {
   std::shared_ptr<const CatalogueSnapshot> definitions() const;
   // All pipes, over this journal. `main` outlives the host.
   Status start(CarriedJournal main, const std::vector<YamlPipe>& yaml);
+  // LOAD CONFIGURATION on behalf of SIGHUP: soon, in the host's thread; several calls may become one. The
+  // outcome is in the log, and in the audit log. Does not wait. Any thread, after start().
+  void load_configuration();
   // Pipes finish what they deliver (10 s each at most), all at once.
   void stop();
   // After stop() and the end of the links.
@@ -62,7 +65,8 @@ class PipeHost {
  private:
   PipeHost(Env env, PipeHostOptions options);
   EngineParts engine_parts();
-  void tick();
+  void work();
+  void answer_signal();
 
   const Env env_;
   const PipeHostOptions options_;
@@ -75,6 +79,7 @@ class PipeHost {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
+  bool load_wanted_ = false;
   std::jthread thread_;  // last: uses all of the above
 };
 

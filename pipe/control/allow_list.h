@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,24 @@ class AllowList {
     unsigned bits = 0;                       // of 128
   };
   std::vector<Block> blocks_;
+};
+
+// The list in force: replaced while peers connect. Any thread.
+class LiveAllowList {
+ public:
+  explicit LiveAllowList(AllowList list) : list_(std::move(list)) {}
+  void replace(AllowList list) {
+    const std::lock_guard lock(mutex_);
+    list_ = std::move(list);
+  }
+  bool admits(const std::string& peer) const {
+    const std::lock_guard lock(mutex_);
+    return list_.admits(peer);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  AllowList list_;
 };
 
 }  // namespace tidegate

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "receiver/allow_list.h"
+#include "pipe/control/allow_list.h"
 
 #include <gtest/gtest.h>
 
