@@ -15,7 +15,7 @@ AirGapCarrier::AirGapCarrier(Env env, AirGapLinks& links, AirGapLinks::Link& lin
 AirGapCarrier::~AirGapCarrier() {
   (void)links_.in_loop([this] {
     if (own_store_)
-      for (const NearStream& stream : streams()) link_.store.forget(stream.id);
+      for (const NearStream& stream : streams()) link_.store.forget(stream.id, store_);
     return Status();
   });
 }

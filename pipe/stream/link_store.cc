@@ -29,6 +29,11 @@ void LinkStore::carry(StreamId stream, NearStore* store, bool paused) {
   carried.paused = paused;
 }
 
+void LinkStore::forget(StreamId stream, const NearStore* store) {
+  if (const auto it = carried_.find(stream); it != carried_.end() && it->second.store == store)
+    carried_.erase(it);
+}
+
 void LinkStore::set_paused(StreamId stream, bool paused) {
   if (const auto it = carried_.find(stream); it != carried_.end()) it->second.paused = paused;
 }

@@ -30,8 +30,10 @@ class LinkStore final : public SenderStore {
   void set_paused(StreamId stream, bool paused);
   // Up to where the stream may be sent now; asked with its head and gives at most that; never goes back.
   void set_limit(StreamId stream, std::function<Seq(Seq head)> limit);
-  // Its store goes away: the stream is no longer part of this link.
+  // The stream is no longer part of this link.
   void forget(StreamId stream) { carried_.erase(stream); }
+  // This store goes away: the same, unless another one carries the stream by now.
+  void forget(StreamId stream, const NearStore* store);
   bool carries(StreamId stream) const { return carried_.contains(stream); }
 
   // ---- SenderStore

@@ -59,6 +59,17 @@ TEST_F(LinkStoreTest, EachStreamIsReadFromItsOwnJournal) {
   EXPECT_EQ(link.streams(), std::vector<StreamId>{a});
 }
 
+TEST_F(LinkStoreTest, AStreamThatAnotherStoreHasTakenOverStays) {
+  const StreamId b = *outbox.near->create_stream("b", 0);
+  LinkStore link(main.near.get(), own);
+  link.carry(b, main.near.get(), false);
+  link.carry(b, outbox.near.get(), false);
+  link.forget(b, main.near.get());
+  EXPECT_TRUE(link.carries(b));
+  link.forget(b, outbox.near.get());
+  EXPECT_FALSE(link.carries(b));
+}
+
 TEST_F(LinkStoreTest, ALimitHoldsBackWhatIsAlreadyThere) {
   const StreamId a = *main.near->create_stream("a", 0);
   TG_OK(main.fill(1, 3));

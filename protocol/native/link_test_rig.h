@@ -90,6 +90,7 @@ class MemorySenderStore : public SenderStore {
   bool gap_allowed(StreamId) const override { return allow_gap; }
   Status set_confirmed(StreamId id, Seq c) override {
     if (fail_confirmed) return make_error(ErrorCode::kNoSpace, "test");
+    if (at(id).ended) return make_error(ErrorCode::kNotFound, "test");
     return at(id).confirmed = c, Status();
   }
   Status fork(StreamId id, std::uint32_t g, Seq b) override {

@@ -356,6 +356,7 @@ void SenderLink::confirm_verdict(Verdict v) {
   }
   unproven_confirms_ = 0;
   for (const ChainClaim& claim : control_->claims) {
+    if (!in_store(claim.stream)) continue;  // dropped while it was asked about
     if (Stream* s = find_stream(claim.stream)) s->confirmed_at = now_;
     if (claim.seq > store_->confirmed(claim.stream))
       if (const Status status = store_->set_confirmed(claim.stream, claim.seq); !status.ok())
@@ -373,6 +374,7 @@ void SenderLink::confirm_without_questions() {
     const Seq confirmed = store_->confirmed(id);
     if (s->soft <= confirmed) continue;
     if (now_ - last_confirm_ < kLinkSecond && s->soft < confirmed + kConfirmEvery) continue;
+    if (!in_store(id)) continue;
     if (const Status status = store_->set_confirmed(id, s->soft); !status.ok())
       return doubt("the confirmed position cannot be stored: " + status.error().text());
     ++counters_.confirms;

@@ -73,6 +73,23 @@ TEST_F(SenderControl, ConfirmIsAskedBeforeATrim) {
   EXPECT_EQ(rig.store.confirmed(1), 3U);
 }
 
+TEST_F(SenderControl, AStreamThatGoesWhileItIsAskedAboutDoesNotDisturbTheOthers) {
+  rig.store.add_stream(2);
+  rig.start_and_settle();
+  rig.produce(3, 1);
+  rig.produce(3, 2);
+  rig.run_for(kLinkSecond);
+  rig.script = [this](const SentFrame& frame) {
+    if (is_ask(frame, Predicate::kChainAt)) (void)rig.store.ended(2);
+    return Reply::kRight;
+  };
+  rig.link->request_confirm(rig.now);
+  rig.run_for(2 * kLinkSecond);
+  EXPECT_EQ(rig.store.streams(), std::vector<StreamId>{1});
+  EXPECT_EQ(rig.store.confirmed(1), 3U);
+  EXPECT_EQ(rig.link->counters().doubts, 0U);
+}
+
 TEST_F(SenderControl, ConfirmIsAskedWhen32768AreUnconfirmed) {
   rig.start_and_settle();
   rig.produce(40'000, 1, 1);

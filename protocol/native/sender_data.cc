@@ -12,6 +12,11 @@ SenderLink::Stream* SenderLink::find_stream(StreamId id) {
   return it == streams_.end() ? nullptr : it->second.get();
 }
 
+bool SenderLink::in_store(StreamId id) const {
+  const std::vector<StreamId> streams = store_->streams();
+  return std::find(streams.begin(), streams.end(), id) != streams.end();
+}
+
 void SenderLink::sync_streams() {
   const std::vector<StreamId> wanted = store_->streams();
   for (const StreamId id : wanted) {

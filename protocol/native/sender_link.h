@@ -234,6 +234,7 @@ class SenderLink {
   bool may_send_more(const Stream& s) const;
   void session_over();
   void sync_streams();
+  bool in_store(StreamId id) const;  // a stream may be dropped at any time
   Stream* find_stream(StreamId id);
 
   SenderLinkOptions options_;

@@ -225,14 +225,16 @@ class Gateway:
         return wait_until(lambda: self.settled(old_pages), limit, "not everything was delivered")
 
     def delivered_lines(self, database=None, folder=None):
-        """Data lines of the file sink, of all databases or one, in the order of delivery; the part file last."""
+        """Data lines of the file sink, of all databases, of one or of a tuple of them, in the order of delivery; the part
+        file last."""
         folder, current = folder or self.delivered, None
+        wanted = (database,) if isinstance(database, str) else database
         for path in sorted(p for p in folder.iterdir() if ".lp" in p.name) if folder.is_dir() else []:
             with open(path, "rb") as f:
                 for line in f:
                     if line.startswith(b"# CONTEXT-DATABASE: "):
                         current = line[20:].strip().decode()
-                    if not line.startswith(b"#") and database in (None, current):
+                    if not line.startswith(b"#") and (wanted is None or current in wanted):
                         yield line
 
     def delivered_events(self, folder=None):
