@@ -133,6 +133,13 @@ Status AirGapCarrier::part_with_streams() {
 void AirGapCarrier::tick() {
   if (own_store_) (void)own_store_->maintain();
   look();
+  if (own_store_ && status_.position > status_.durable_position) ask_for_room();
+}
+
+// An outbox is trimmed up to what is confirmed, and proofs are asked for seldom.
+void AirGapCarrier::ask_for_room() {
+  const JournalSpace space = plan_.from.journal->space();
+  if (space.quota != 0 && space.used > space.quota / 2) link_.connector->request_confirm();
 }
 
 // What the link says of the stream that is not finished; the last one where all are.

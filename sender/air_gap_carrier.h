@@ -35,6 +35,7 @@ class AirGapCarrier final : public Carrier {
   Status make_streams();
   std::vector<NearStream> streams() const;  // of this pipe, ascending
   void look();
+  void ask_for_room();
   Status part_with_streams();
 
   Env env_;
@@ -45,7 +46,6 @@ class AirGapCarrier final : public Carrier {
   std::unique_ptr<NearStore> own_store_;  // of an outbox
   NearStore* store_ = nullptr;
   bool paused_ = true;
-  std::uint64_t marked_ = 0;
 
   mutable std::mutex mutex_;  // guards status_
   PipeStatus status_;

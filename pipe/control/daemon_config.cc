@@ -75,8 +75,10 @@ Id id_of_instance(std::string_view role, const std::string& instance) {
 JournalOptions outbox_options(const DaemonConfig& config) {
   JournalOptions out = config.journal;
   out.directory.clear();
+  // Room is made segment by segment: a few must fit, and a few of the largest records.
+  if (out.quota_bytes != 0) out.quota_bytes = std::max<std::uint64_t>(out.quota_bytes / 4, 4 << 20);
   out.segment_bytes = std::min<std::uint64_t>(out.segment_bytes, 16 << 20);
-  out.quota_bytes = out.quota_bytes / 4;
+  if (out.quota_bytes != 0) out.segment_bytes = std::min(out.segment_bytes, out.quota_bytes / 4);
   out.reserve_bytes = std::min<std::uint64_t>(out.reserve_bytes, 1 << 20);
   return out;
 }
