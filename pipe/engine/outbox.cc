@@ -83,14 +83,18 @@ Result<std::optional<OutboxSnapshot>> Outbox::load() {
     }
   }
   if (newest) {
+    // The process that wrote it may have died before its name was durable: nothing rests on it before it is.
+    TG_CHECK(env_.files->sync_dir(directory_));
     number_ = newest->number;
     return newest;
   }
   if (trouble && trouble->code == ErrorCode::kUnsupported) return *std::move(trouble);
   if (journal_->head() != 0)
-    return make_error(ErrorCode::kDamaged,
-                      "the outbox holds batches up to LSN " + std::to_string(journal_->head()) +
-                          " but no snapshot of its processors can be read: drop the pipe and create it again")
+    return make_error(ErrorCode::kDamaged, "the outbox holds batches up to LSN " +
+                                               std::to_string(journal_->head()) +
+                                               " but no snapshot of its processors can be read (" +
+                                               (trouble ? trouble->text() : std::string("there is none")) +
+                                               "): drop the pipe and create it again")
         .at_path(directory_);
   return newest;
 }
