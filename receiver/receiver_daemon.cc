@@ -260,28 +260,8 @@ Result<std::string> ReceiverDaemon::load_configuration() {
   });
 }
 
-// A statement, in the thread of the control server: it may wait for the pipe.
-ControlReply ReceiverDaemon::start_pipe(const ControlCommand& command) {
-  const auto name = command.arguments.find("pipe");
-  if (name == command.arguments.end()) return {false, "start needs pipe=<name of a sink>"};
-  std::string known;
-  for (const PipeView& pipe : host_->pipes().pipes()) {
-    known += (known.empty() ? "" : ", ") + pipe.name;
-    if (pipe.name != name->second) continue;
-    Caller caller;
-    caller.user = "tidegate";
-    caller.from = config_.daemon.control_socket;
-    caller.is_admin = true;
-    const Execution done =
-        host_->executor().execute(caller, "START PIPE `" + pipe.name + "`", Dialect::kDataSync);
-    if (done.error) return {false, done.error->text()};
-    return {true, "pipe " + pipe.name + " starts"};
-  }
-  return {false, "there is no pipe " + name->second + "; known: " + (known.empty() ? "none" : known)};
-}
-
 ControlReply ReceiverDaemon::operate(const ControlCommand& command) {
-  if (command.verb == "start") return start_pipe(command);
+  if (command.verb == "rebuild-catalogue") return host_->rebuild_catalogue(command.peer);
   return call_in_loop(loop_, [this, command] { return carry_out(command); });
 }
 
@@ -303,7 +283,7 @@ ControlReply ReceiverDaemon::carry_out(const ControlCommand& command) {
       return {false, status.error().text()};
     return {true, "journal " + journal.hex() + " may speak for sender " + sender.hex()};
   }
-  return {false, "unknown command '" + command.verb + "': the receiver knows adopt, start"};
+  return {false, "unknown command '" + command.verb + "': the receiver knows adopt, rebuild-catalogue"};
 }
 
 }  // namespace tidegate

@@ -67,7 +67,6 @@ class ReceiverDaemon {
   void on_notice(const RxNotice& notice);
   void begin_stop();
   Result<std::string> load_configuration();
-  ControlReply start_pipe(const ControlCommand& command);
   ControlReply operate(const ControlCommand& command);
   ControlReply carry_out(const ControlCommand& command);
 

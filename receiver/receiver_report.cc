@@ -153,7 +153,7 @@ std::vector<Condition> ReceiverDaemon::conditions(const StatusReport& report, Na
   space_.add_conditions(out);
   add_pipe_conditions(report, out);
   add_sender_conditions(now, out);
-  for (const std::string& trouble : {marks_trouble_, retention_trouble_})
+  for (const std::string& trouble : {marks_trouble_, retention_trouble_, host_->trouble()})
     if (!trouble.empty()) out.push_back(housekeeping_trouble(trouble));
   return out;
 }

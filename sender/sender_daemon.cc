@@ -295,6 +295,7 @@ Result<std::string> SenderDaemon::load_configuration() {
 }
 
 ControlReply SenderDaemon::operate(const ControlCommand& command) {
+  if (command.verb == "rebuild-catalogue") return host_->rebuild_catalogue(command.peer);
   return call_in_loop(loop_, [this, command] { return carry_out(command); });
 }
 
@@ -319,7 +320,8 @@ ControlReply SenderDaemon::carry_out(const ControlCommand& command) {
     return {true, "a proof of the confirmed position is asked for"};
   }
   if (command.verb != "gap" && command.verb != "fork")
-    return {false, "unknown command '" + command.verb + "': the sender knows gap, fork, confirm"};
+    return {false,
+            "unknown command '" + command.verb + "': the sender knows gap, fork, confirm, rebuild-catalogue"};
   const auto meant = stream_of(command);
   if (!meant.ok()) return {false, meant.error().text()};
   const std::string stream = "stream " + std::to_string(*meant);

@@ -149,7 +149,14 @@ std::vector<Condition> SenderDaemon::conditions(const StatusReport& report) {
   space_.add_conditions(out);
   if (auto link = link_condition()) out.push_back(*std::move(link));
   add_stream_conditions(report, out);
-  for (const std::string& trouble : {marks_trouble_, retention_trouble_})
+  // That a link is down is said once, by the link.
+  StatusReport other;
+  std::ranges::copy_if(report.pipes, std::back_inserter(other.pipes), [](const StatusPipe& pipe) {
+    const bool by_link = pipe.connector.starts_with("stream ") || pipe.connector.starts_with("link to ");
+    return !by_link || pipe.state == "STOPPED" || !pipe.warning.empty();
+  });
+  add_pipe_conditions(other, out);
+  for (const std::string& trouble : {marks_trouble_, retention_trouble_, host_->trouble()})
     if (!trouble.empty()) out.push_back(housekeeping_trouble(trouble));
   return out;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipe/control/status_conditions.h"
 
+#include "pipe/engine/pipe.h"  // kHistoryFinished
+
 #include <algorithm>
 #include <functional>
 #include <set>
@@ -78,9 +80,9 @@ void add_pipe_conditions(const StatusReport& report, std::vector<Condition>& to)
     c.log = false;  // the pipe does
     c.key = "pipe/" + p.name;
     if (p.state == "STOPPED") {
+      if (p.message.empty() || p.message == kHistoryFinished) continue;  // as somebody wanted
       c.health = Health::kFailed;
-      c.text = "pipe " + p.name + " is STOPPED: " + p.message + "; mend it, then `tidegate start --pipe " +
-               p.name + "`";
+      c.text = "pipe " + p.name + " is STOPPED: " + p.message + "; mend it, then START PIPE " + p.name;
       to.push_back(c);
     } else if (!p.message.empty()) {
       c.text = "pipe " + p.name + ": " + p.message;

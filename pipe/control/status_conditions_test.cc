@@ -154,7 +154,7 @@ TEST_F(Conditions, AStoppedPipeIsACriticalAlarm) {
   add_pipe_conditions(r, found);
   hold(found);
   EXPECT_EQ(report().message, found.back().text);
-  EXPECT_THAT(found.back().text, HasSubstr("tidegate start --pipe c"));
+  EXPECT_THAT(found.back().text, HasSubstr("then START PIPE c"));
   ASSERT_THAT(report().alarms, SizeIs(3));
   EXPECT_EQ(report().alarms[0].key, "pipe/c");
   EXPECT_TRUE(report().alarms[0].critical);

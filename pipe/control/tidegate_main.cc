@@ -246,15 +246,20 @@ void add_link_verbs(CLI::App& app, Arguments& a, Run& run) {
   const auto order = [&a](const char* verb, std::map<std::string, std::string> arguments) {
     return command_daemon(files(), a.place, "sender", verb, arguments, console());
   };
+  const auto of_pipe = [&a](std::map<std::string, std::string> arguments) {
+    if (!a.pipe.empty()) arguments["pipe"] = a.pipe;
+    return arguments;
+  };
   CLI::App* gap = app.add_subcommand("gap", "sender: declare what it cannot send any more, and go on");
   gap->footer("For a stream in `STOPPED: gap`. Only as root or as the daemon's user.\n  tidegate gap --yes");
   add_place(gap, a.place);
+  gap->add_option("--pipe", a.pipe, "whose stream is meant, where the link carries several pipes");
   gap->add_flag("--yes", a.yes, "yes, the missing batches are given up for good");
-  gap->callback([&a, &run, order] {
-    run = [&a, order] {
+  gap->callback([&a, &run, order, of_pipe] {
+    run = [&a, order, of_pipe] {
       return final_step(
           a, "A gap is final: the batches that this box no longer has are recorded as missing on both sides.",
-          [&] { return order("gap", {}); });
+          [&] { return order("gap", of_pipe({})); });
     };
   });
   CLI::App* fork = app.add_subcommand("fork", "sender: send again from a batch that both sides have");
@@ -263,14 +268,15 @@ void add_link_verbs(CLI::App& app, Arguments& a, Run& run) {
       "  tidegate fork --base 1200 --yes        1201 and later are sent again\n"
       "  tidegate fork --base 0 --yes           everything that is kept is sent again");
   add_place(fork, a.place);
+  fork->add_option("--pipe", a.pipe, "whose stream is meant, where the link carries several pipes");
   fork->add_option("--base", a.base, "the last sequence that both sides have")
       ->required()
       ->check(CLI::NonNegativeNumber);
   fork->add_flag("--yes", a.yes, "yes, repetitions are meant");
-  fork->callback([&a, &run, order] {
-    run = [&a, order] {
+  fork->callback([&a, &run, order, of_pipe] {
+    run = [&a, order, of_pipe] {
       return final_step(a, "A fork repeats batches: the receiver keeps both branches and delivers both.",
-                        [&] { return order("fork", {{"base", std::to_string(a.base)}}); });
+                        [&] { return order("fork", of_pipe({{"base", std::to_string(a.base)}})); });
     };
   });
   CLI::App* confirm =
@@ -278,18 +284,6 @@ void add_link_verbs(CLI::App& app, Arguments& a, Run& run) {
   confirm->footer("Only as root or as the daemon's user.\n  tidegate confirm");
   add_place(confirm, a.place);
   confirm->callback([&run, order] { run = [order] { return order("confirm", {}); }; });
-}
-
-void add_start(CLI::App& app, Arguments& a, Run& run) {
-  CLI::App* start = app.add_subcommand("start", "receiver: start a pipe that has stopped");
-  start->footer("Only as root or as the daemon's user.\n  tidegate start --pipe historian");
-  add_place(start, a.place);
-  start->add_option("--pipe", a.pipe, "name of the sink")->required();
-  start->callback([&a, &run] {
-    run = [&a] {
-      return command_daemon(files(), a.place, "receiver", "start", {{"pipe", a.pipe}}, console());
-    };
-  });
 }
 
 void add_adopt(CLI::App& app, Arguments& a, Run& run) {
@@ -388,7 +382,6 @@ int run_command(int argc, char** argv) {
   add_check(app, arguments, run);
   add_journal(app, arguments, run);
   add_link_verbs(app, arguments, run);
-  add_start(app, arguments, run);
   add_adopt(app, arguments, run);
   add_audit(app, arguments, run);
   add_catalogue(app, arguments, run);

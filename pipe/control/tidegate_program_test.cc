@@ -61,7 +61,8 @@ class TidegateTest : public ::testing::Test {
         ControlOptions{{"127.0.0.1", 0}, dir_ + "/" + role + "/control.sock"}, [report] { return report; },
         [this, role](const ControlCommand& command) {
           heard_ = role + " " + command.verb + " " + show_command_arguments(command.arguments).value();
-          return ControlReply{command.verb != "start", "it is so"};
+          return ControlReply{command.arguments != std::map<std::string, std::string>{{"base", "13"}},
+                              "it is so"};
         }));
     const Status status = servers_.back()->start();
     ASSERT_TRUE(status.ok()) << status.error().text();
@@ -116,15 +117,17 @@ TEST_F(TidegateTest, CommandsGoToTheirDaemon) {
   EXPECT_EQ(heard_, "sender confirm ");
   EXPECT_EQ(run("fork --base 12 --yes" + here()).code, 0);
   EXPECT_EQ(heard_, "sender fork base=12\n");
+  EXPECT_EQ(run("fork --base 12 --pipe p --yes" + here()).code, 0);
+  EXPECT_EQ(heard_, "sender fork base=12\npipe=p\n");
   EXPECT_EQ(run("adopt --sender aa --journal bb" + here()).code, 0);
   EXPECT_EQ(heard_, "receiver adopt journal=bb\nsender=aa\n");
 }
 
 TEST_F(TidegateTest, ARefusedCommandIsSaidWithExitCodeOne) {
-  serve("receiver");
-  const Ran refused = run("start --pipe files" + here());
+  serve("sender");
+  const Ran refused = run("fork --base 13 --yes" + here());
   EXPECT_EQ(refused.code, 1);
-  EXPECT_THAT(refused.text, HasSubstr("start is refused: it is so"));
+  EXPECT_THAT(refused.text, HasSubstr("fork is refused: it is so"));
 }
 
 TEST_F(TidegateTest, WhatCannotBeTakenBackNeedsAYes) {

@@ -34,8 +34,8 @@ class Outbox {
  public:
   // Makes the folder where there is none. `journal.directory` is filled in here.
   static Result<std::unique_ptr<Outbox>> open(Env env, const std::string& directory, JournalOptions journal);
-  // Removes the folder of an outbox that is not open; for good when it returns: a new pipe of the same name never
-  // finds it again. No error where there is none.
+  // Removes the folder of an outbox that is not open; for good when it returns: a new pipe of the same name
+  // never finds it again. No error where there is none.
   static Status remove(FileSystem& files, const std::string& directory);
 
   Journal& journal() { return *journal_; }

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "pipe/engine/engine_test_support.h"
 #include "pipe/engine/outbox_format.h"
 #include "pipe/engine/pipe.h"
@@ -297,6 +299,29 @@ TEST_F(OutboxTest, ASnapshotThatIsReadIsDurableBeforeAnythingRestsOnIt) {
     EXPECT_EQ(content(*p), wanted);
     end(*p);
   }
+}
+
+TEST(OutboxSnapshotFormat, TheExampleOfItsPageIsWhatTheCodeWrites) {
+  OutboxSnapshot snapshot;
+  snapshot.number = 3;
+  snapshot.position = 77;
+  snapshot.outbox_lsn = 55;
+  snapshot.pipe_state = {1, 2, 3};
+  snapshot.processor_key = 6;
+  snapshot.processor_state = {9, 8};
+  std::ifstream page(TIDEGATE_SOURCE_DIR "/doc/outbox.md");
+  std::string hex, line;
+  for (bool inside = false; std::getline(page, line);) {
+    if (line == "```hex") {
+      inside = true;
+    } else if (inside && line == "```") {
+      break;
+    } else if (inside) {
+      std::erase(line, ' ');
+      hex += line;
+    }
+  }
+  EXPECT_EQ(hex, to_hex(encode_snapshot(snapshot)));
 }
 
 TEST(OutboxSnapshotFormat, EveryCutAndEveryFlippedBitIsRefused) {

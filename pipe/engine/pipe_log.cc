@@ -41,8 +41,8 @@ void PipeLog::goes_on(Nanos now) {
 
 void PipeLog::stops(std::string_view why) {
   trouble_ = false;
-  log_error(kArea, pipe_ + " is STOPPED: " + std::string(why) + "; `tidegate start --pipe " + pipe_ +
-                       "` starts it when that is mended");
+  log_error(kArea, pipe_ + " is STOPPED: " + std::string(why) + "; START PIPE " + pipe_ +
+                       " starts it when that is mended");
 }
 
 void PipeLog::started() {

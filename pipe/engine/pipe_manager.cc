@@ -161,6 +161,11 @@ Result<PipeSpec> PipeManager::check(PipeSpec spec) const {
 
 Status PipeManager::may_start(const PipeSpec& checked) const {
   TG_TRY(const PluginInfo connector, find_plugin(PluginKind::kConnector, checked.connector.plugin));
+  if (folded(read_text(checked.extractor, "realtime.mode")) == "file")
+    return make_error(
+        ErrorCode::kUnsupported,
+        "'extractor.realtime.mode'='file': this version ships no closed segments alone; log and hybrid "
+        "ship a backlog in full frames");
   if (connector.unavailable.empty()) return {};
   return make_error(ErrorCode::kUnsupported, connector.name + ": " + connector.unavailable);
 }

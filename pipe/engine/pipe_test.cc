@@ -393,8 +393,7 @@ TEST_F(PipeLogTest, AStopSaysHowToStartAgainAndTheStartIsTold) {
   run();
   ASSERT_EQ(lines_.size(), 2u);
   EXPECT_EQ(lines_[0].first, LogLevel::kError);
-  EXPECT_EQ(lines_[0].second,
-            "p is STOPPED: token refused; `tidegate start --pipe p` starts it when that is mended");
+  EXPECT_EQ(lines_[0].second, "p is STOPPED: token refused; START PIPE p starts it when that is mended");
   EXPECT_EQ(lines_[1].second, "p is started by an operator");
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipe/process/do_nothing.h"
 
-#include "pipe/process/processor_state.h"
 #include "pipe/engine/row_output.h"
+#include "pipe/process/processor_state.h"
 
 namespace tidegate {
 namespace {

@@ -4,9 +4,9 @@
 #include <map>
 #include <vector>
 
+#include "pipe/engine/row_output.h"
 #include "pipe/model/path.h"
 #include "pipe/process/processor_state.h"
-#include "pipe/engine/row_output.h"
 
 namespace tidegate {
 namespace {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipe/process/rename_database.h"
 
+#include "pipe/engine/row_output.h"
 #include "pipe/model/path.h"
 #include "pipe/process/processor_state.h"
-#include "pipe/engine/row_output.h"
 
 namespace tidegate {
 namespace {

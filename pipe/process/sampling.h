@@ -28,8 +28,8 @@
 #include <vector>
 
 #include "pipe/engine/processor.h"
-#include "pipe/process/processor_state.h"
 #include "pipe/engine/row_output.h"
+#include "pipe/process/processor_state.h"
 #include "pipe/process/series_key.h"
 #include "pipe/process/stored_value.h"
 

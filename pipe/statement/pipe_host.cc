@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pipe/statement/pipe_host.h"
 
+#include <pwd.h>
+
 #include "base/log.h"
 #include "pipe/extract/journal/journal_extractor.h"
 
@@ -75,6 +77,7 @@ Status PipeHost::start(CarriedJournal main, const std::vector<YamlPipe>& yaml) {
   logs_.observe_log();
   hooks.logs = &logs_;
   hooks.reload = options_.reload;
+  hooks.os_user_exists = [](const std::string& name) { return getpwnam(name.c_str()) != nullptr; };
   hooks.load_plugin = [this](const PluginDefinition& plugin) { return plugins_.load(plugin); };
   hooks.unload_plugin = [this](const std::string& name) { return plugins_.unload(name); };
   executor_ = std::make_unique<Executor>(env_, *catalogue_, *manager_, *audit_, std::move(hooks));
@@ -125,6 +128,13 @@ void PipeHost::stop() {
 
 void PipeHost::close() {
   if (manager_) manager_->close_outboxes();
+}
+
+ControlReply PipeHost::rebuild_catalogue(const ControlPeer& peer) {
+  const Status rebuilt =
+      executor_->rebuild_catalogue({peer.user, peer.uid, peer.pid, peer.socket, peer.is_admin});
+  if (!rebuilt.ok()) return {false, rebuilt.error().text()};
+  return {true, "the catalogue is made anew from what the daemon knows; the damaged one is kept beside it"};
 }
 
 std::string PipeHost::trouble() const {

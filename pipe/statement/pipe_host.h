@@ -14,6 +14,7 @@
 #include <mutex>
 #include <thread>
 
+#include "pipe/control/control_server.h"
 #include "pipe/control/status.h"
 #include "pipe/engine/pipe_manager.h"
 #include "pipe/statement/executor.h"
@@ -59,6 +60,8 @@ class PipeHost {
   PipeManager& pipes() { return *manager_; }
   const PipeManager& pipes() const { return *manager_; }
   Executor& executor() { return *executor_; }
+  // The operator's command to make a damaged catalogue anew.
+  ControlReply rebuild_catalogue(const ControlPeer& peer);
   // What is wrong with catalogue or audit log; empty: nothing.
   std::string trouble() const;
 
