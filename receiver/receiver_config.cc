@@ -6,21 +6,35 @@
 #include "base/paths.h"
 #include "base/yaml_net.h"
 #include "pipe/connect/builtin_connectors.h"
+#include "pipe/control/iotdb_names.h"
 #include "pipe/control/yaml_attributes.h"
 #include "pipe/engine/pipe_name.h"
 
 namespace tidegate {
 namespace {
 
-void read_allow(YamlMap& link, ReceiverConfig& c) {
-  if (!link.has("allow")) {
-    static_cast<void>(c.allow.add("0.0.0.0/0"));
-    static_cast<void>(c.allow.add("::/0"));
-  }
-  for (const std::string& block : link.strings("allow"))
+// `link.allow`, or IoTDB's name for it.
+void read_allow(YamlMap& link, const IotdbSettings& iotdb, ReceiverConfig& c) {
+  const std::vector<std::string> blocks = link.strings("allow");
+  c.allow = iotdb.white_list_name.empty() ? AllowList::everybody() : iotdb.white_list;
+  if (!link.has("allow")) return;
+  if (!iotdb.white_list_name.empty())
+    link.violates("allow", "stands beside '" + iotdb.white_list_name + "': keep one of them");
+  c.allow = AllowList();
+  for (const std::string& block : blocks) {
     if (const Status status = c.allow.add(block); !status.ok()) link.violates("allow", status.error().detail);
-  if (link.has("allow") && link.strings("allow").empty())
-    link.warns("allow", "names nobody: no device may connect");
+    if (const std::string doubt = block_doubt(block); !doubt.empty()) link.warns("allow", doubt);
+  }
+  if (blocks.empty()) link.warns("allow", "names nobody: no device may connect");
+}
+
+// `link.listen`, whose port IoTDB's name may give.
+void read_listen(YamlMap& link, const IotdbSettings& iotdb, ReceiverConfig& c) {
+  c.listen = read_endpoint(link, "listen", "0.0.0.0:9780");
+  if (!iotdb.receiver_port) return;
+  if (link.has("listen") && c.listen.port != *iotdb.receiver_port)
+    link.violates("listen", "names another port than 'pipe_air_gap_receiver_port': keep one of them");
+  c.listen.port = *iotdb.receiver_port;
 }
 
 // Two sinks in one folder would be told apart by their names only, and by no one who takes the files away.
@@ -78,7 +92,8 @@ Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string
   c.daemon = read_daemon(files, root, path, &listeners);
   YamlMap link = root.map("link");
   c.link = read_link(files, link);
-  c.listen = read_endpoint(link, "listen", "0.0.0.0:9780");
+  const IotdbSettings iotdb = read_iotdb_names(root, DaemonRole::kReceiver);
+  read_listen(link, iotdb, c);
   listeners.add(link, "listen", c.listen, "the link");
   c.receiver_id = read_id(link, "receiver_id");
   if (c.receiver_id.is_zero()) c.receiver_id = id_of_instance("receiver", c.daemon.instance);
@@ -87,15 +102,19 @@ Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string
       link.one_of<bool>("new_journals", {{"accept", true}, {"ask-operator", false}}, false);
   if (c.daemon.journal.quota_bytes < 4 * c.link.profile.frame_limit)
     link.violates("frame_limit", "is more than a quarter of journal.quota: a frame might never find room");
-  read_allow(link, c);
+  read_allow(link, iotdb, c);
   read_sinks(root, c);
   for (YamlPipe& pipe : read_pipes(root, path)) c.pipes.push_back(std::move(pipe));
   c.plugin_dir = root.string("pipe_lib_dir", std::string());
   c.dialect = read_dialect(root);
   TG_CHECK(file->finish());
   c.daemon.warnings = file->warnings();
-  c.daemon.values = file->values();
+  c.daemon.values = without_idle_names(file->values());
   return c;
+}
+
+std::vector<std::string> receiver_settings_at_once() {
+  return {"link.allow", "ip_white_list", "IP_white_list", "log.level", "pipes", "sinks"};
 }
 
 }  // namespace tidegate

@@ -39,4 +39,7 @@ struct ReceiverConfig {
 Result<ReceiverConfig> load_receiver_config(FileSystem& files, const std::string& path,
                                             YamlUse use = YamlUse::kRun);
 
+// What LOAD CONFIGURATION applies; all else waits for a restart.
+std::vector<std::string> receiver_settings_at_once();
+
 }  // namespace tidegate

@@ -73,7 +73,7 @@ class ReceiverDaemon {
   Env env_;
   ReceiverConfig config_;
   LiveAllowList allow_{config_.allow};
-  Reload reload_{config_.daemon.values, {"link.allow", "log.level", "pipes", "sinks"}};
+  Reload reload_{config_.daemon.values, receiver_settings_at_once()};
   AsioLoop loop_;
   LoopGate gate_{&loop_};
   StreamState state_;

@@ -5,6 +5,7 @@
 
 #include "base/version.h"
 #include "base/yaml_net.h"
+#include "pipe/control/iotdb_names.h"
 #include "pipe/engine/pipe_name.h"
 
 namespace tidegate {
@@ -28,6 +29,16 @@ void read_sources(YamlMap& root, SenderConfig& c, Listeners& listeners) {
   if (c.http_sources.empty()) root.warns("sources", "names no source: this sender will take no data");
 }
 
+// `link.remote`, or IoTDB's names for it.
+void read_remote(YamlMap& link, const IotdbSettings& iotdb, SenderConfig& c) {
+  c.remote = iotdb.server ? read_endpoint(link, "remote", *iotdb.server) : read_endpoint(link, "remote");
+  if (c.remote.port == 0 || c.remote.host.empty())
+    link.violates("remote", "must name the device's inner address and port, host:port");
+  if (iotdb.server && c.remote.text() != *iotdb.server)
+    link.violates("remote",
+                  "differs from 'server_ip' and 'server_port' (" + *iotdb.server + "): keep one of them");
+}
+
 void read_rate(YamlMap& link, LinkConfig& c) {
   const std::uint64_t device = c.profile.rate;
   const std::uint64_t rate = link.rate("rate", {}, device);
@@ -49,9 +60,7 @@ Result<SenderConfig> load_sender_config(FileSystem& files, const std::string& pa
   c.daemon = read_daemon(files, root, path, &listeners);
   YamlMap link = root.map("link");
   c.link = read_link(files, link);
-  c.remote = read_endpoint(link, "remote");
-  if (c.remote.port == 0 || c.remote.host.empty())
-    link.violates("remote", "must name the device's inner address and port, host:port");
+  read_remote(link, read_iotdb_names(root, DaemonRole::kSender), c);
   c.sender_id = read_id(link, "sender_id");
   if (c.sender_id.is_zero()) c.sender_id = id_of_instance("sender", c.daemon.instance);
   c.receiver_expected = read_id(link, "receiver_id");
@@ -70,8 +79,12 @@ Result<SenderConfig> load_sender_config(FileSystem& files, const std::string& pa
   c.dialect = read_dialect(root);
   TG_CHECK(file->finish());
   c.daemon.warnings = file->warnings();
-  c.daemon.values = file->values();
+  c.daemon.values = without_idle_names(file->values());
   return c;
+}
+
+std::vector<std::string> sender_settings_at_once() {
+  return {"log.level", "pipes"};
 }
 
 }  // namespace tidegate

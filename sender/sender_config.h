@@ -37,4 +37,7 @@ struct SenderConfig {
 Result<SenderConfig> load_sender_config(FileSystem& files, const std::string& path,
                                         YamlUse use = YamlUse::kRun);
 
+// What LOAD CONFIGURATION applies; all else waits for a restart.
+std::vector<std::string> sender_settings_at_once();
+
 }  // namespace tidegate

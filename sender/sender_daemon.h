@@ -81,7 +81,7 @@ class SenderDaemon {
 
   Env env_;
   SenderConfig config_;
-  Reload reload_{config_.daemon.values, {"log.level", "pipes"}};
+  Reload reload_{config_.daemon.values, sender_settings_at_once()};
   AsioLoop loop_;
   StreamState state_;
   std::unique_ptr<Journal> journal_;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 #include <optional>
+#include <string_view>
 
 namespace tidegate {
 namespace {
@@ -31,25 +32,63 @@ std::string address_of(const std::string& peer) {
   return peer;
 }
 
-}  // namespace
-
-Status AllowList::add(const std::string& cidr) {
-  const std::size_t slash = cidr.find('/');
+struct Cidr {
+  std::array<std::uint8_t, 16> address{};  // IPv4 as ::ffff:a.b.c.d
   bool v4 = false;
-  const auto address = parse_address(cidr.substr(0, slash), &v4);
-  const unsigned most = v4 ? 32 : 128;
-  unsigned bits = most;
+  unsigned bits = 0;  // of the family's own
+};
+
+std::optional<Cidr> parse_cidr(const std::string& cidr) {
+  const std::size_t slash = cidr.find('/');
+  Cidr out;
+  const auto address = parse_address(cidr.substr(0, slash), &out.v4);
+  const unsigned most = out.v4 ? 32 : 128;
+  out.bits = most;
   if (slash != std::string::npos) {
     const char* first = cidr.data() + slash + 1;
     const char* last = cidr.data() + cidr.size();
-    const auto [end, error] = std::from_chars(first, last, bits);
-    if (error != std::errc() || end != last || first == last) bits = most + 1;
+    const auto [end, error] = std::from_chars(first, last, out.bits);
+    if (error != std::errc() || end != last || first == last) return std::nullopt;
   }
-  if (!address || bits > most)
+  if (!address || out.bits > most) return std::nullopt;
+  out.address = *address;
+  return out;
+}
+
+std::string show_address(const Cidr& block) {
+  char text[INET6_ADDRSTRLEN];
+  const std::uint8_t* const from = block.address.data() + (block.v4 ? 12 : 0);
+  return inet_ntop(block.v4 ? AF_INET : AF_INET6, from, text, sizeof(text)) == nullptr ? "" : text;
+}
+
+// The lowest address of the block.
+Cidr network_of(Cidr block) {
+  for (unsigned bit = block.bits + (block.v4 ? kMappedBits : 0); bit < 128; ++bit)
+    block.address[bit / 8] &= static_cast<std::uint8_t>(~(0x80U >> bit % 8));
+  return block;
+}
+
+std::string_view without_blanks(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+}  // namespace
+
+Status AllowList::add(const std::string& cidr) {
+  const auto block = parse_cidr(cidr);
+  if (!block)
     return make_error(ErrorCode::kInvalidArgument,
                       "'" + cidr + "' is no address block, e.g. 192.168.2.0/24 or fd00::/8");
-  blocks_.push_back({*address, v4 ? bits + kMappedBits : bits});
+  blocks_.push_back({block->address, block->v4 ? block->bits + kMappedBits : block->bits});
   return {};
+}
+
+AllowList AllowList::everybody() {
+  AllowList out;
+  out.blocks_ = {{}};  // ::/0, of which IPv4 is a part here
+  return out;
 }
 
 bool AllowList::admits(const std::string& peer) const {
@@ -63,6 +102,45 @@ bool AllowList::admits(const std::string& peer) const {
     if (rest == 0 || ((block.address[whole] ^ (*address)[whole]) >> (8 - rest)) == 0) return true;
   }
   return false;
+}
+
+std::vector<std::string> white_list_blocks(const std::string& text) {
+  std::vector<std::string> out;
+  std::string_view rest = text;
+  if (without_blanks(rest).empty()) return out;
+  for (;;) {
+    const std::size_t comma = rest.find(',');
+    out.emplace_back(without_blanks(rest.substr(0, comma)));
+    if (out.back() == "0.0.0.0/0") out.emplace_back("::/0");
+    if (comma == std::string_view::npos) return out;
+    rest.remove_prefix(comma + 1);
+  }
+}
+
+Result<AllowList> parse_white_list(const std::string& text) {
+  AllowList out;
+  for (const std::string& block : white_list_blocks(text)) TG_CHECK(out.add(block));
+  return out;
+}
+
+std::string block_doubt(const std::string& cidr) {
+  const auto block = parse_cidr(cidr);
+  if (!block) return {};
+  const Cidr network = network_of(*block);
+  if (network.address == block->address) return {};
+  const std::string most = block->v4 ? "/32" : "/128";
+  return "admits all of " + show_address(network) + "/" + std::to_string(block->bits) +
+         (block->bits == 1 ? ", half of all addresses," : "") + " by '" + cidr + "'; the one address is " +
+         show_address(*block) + most;
+}
+
+std::vector<std::string> white_list_doubts(const std::string& text) {
+  std::vector<std::string> out;
+  const auto blocks = white_list_blocks(text);
+  if (blocks.empty()) out.emplace_back("names nobody: no device may connect");
+  for (const std::string& block : blocks)
+    if (std::string doubt = block_doubt(block); !doubt.empty()) out.push_back(std::move(doubt));
+  return out;
 }
 
 }  // namespace tidegate

@@ -21,6 +21,8 @@ class AllowList {
   // compared as IPv4.
   bool admits(const std::string& peer) const;
   bool empty() const { return blocks_.empty(); }
+  // Of both families.
+  static AllowList everybody();
 
  private:
   struct Block {
@@ -29,6 +31,16 @@ class AllowList {
   };
   std::vector<Block> blocks_;
 };
+
+// IoTDB's white list: blocks separated by commas; empty: nobody; 0.0.0.0/0, its default, is everybody, IPv6
+// too. kInvalidArgument where a part is no block.
+Result<AllowList> parse_white_list(const std::string& text);
+// The same blocks, one by one, without a look at them.
+std::vector<std::string> white_list_blocks(const std::string& text);
+// What a list probably does not mean: nobody at all, or a block written as one address ("192.168.0.1/1").
+std::vector<std::string> white_list_doubts(const std::string& text);
+// Of one block; empty: no doubt.
+std::string block_doubt(const std::string& cidr);
 
 // The list in force: replaced while peers connect. Any thread.
 class LiveAllowList {

@@ -47,5 +47,42 @@ TEST(AllowList, WhatIsNoBlockIsRefused) {
     EXPECT_FALSE(AllowList().add(bad).ok()) << bad;
 }
 
+TEST(WhiteList, SeveralBlocksAreSeparatedByCommasAndNoneIsNobody) {
+  const AllowList some = parse_white_list(" 192.168.0.0/16 ,10.0.0.7,fd00::/8").value();
+  for (const char* peer : {"192.168.9.9:1", "10.0.0.7:1", "[fd12::1]:1"})
+    EXPECT_TRUE(some.admits(peer)) << peer;
+  for (const char* peer : {"192.169.0.1:1", "10.0.0.8:1", "[fe80::1]:1"})
+    EXPECT_FALSE(some.admits(peer)) << peer;
+  for (const char* none : {"", "  "}) EXPECT_FALSE(parse_white_list(none).value().admits("127.0.0.1:1"));
+  for (const char* bad : {",", "10.0.0.0/8,", "10.0.0.0/8;11.0.0.0/8", "here"})
+    EXPECT_FALSE(parse_white_list(bad).ok()) << bad;
+}
+
+TEST(WhiteList, TheDefaultOfIotdbIsEverybodyAlsoInIPv6) {
+  for (const AllowList& all : {parse_white_list("0.0.0.0/0").value(), AllowList::everybody()})
+    EXPECT_TRUE(all.admits("8.8.8.8:1") && all.admits("[2001:db8::1]:1"));
+}
+
+TEST(WhiteList, TheBlockOfTheManualAdmitsHalfOfAllAddressesAndSaysSo) {
+  const AllowList half = parse_white_list("192.168.0.1/1").value();
+  EXPECT_TRUE(half.admits("128.0.0.1:1") && half.admits("255.1.1.1:1"));
+  EXPECT_FALSE(half.admits("127.0.0.1:1"));
+  EXPECT_EQ(block_doubt("192.168.0.1/1"),
+            "admits all of 128.0.0.0/1, half of all addresses, by '192.168.0.1/1'; the one address is "
+            "192.168.0.1/32");
+  EXPECT_EQ(block_doubt("fd00::1/8"),
+            "admits all of fd00::/8 by 'fd00::1/8'; the one address is fd00::1/128");
+  for (const char* plain : {"10.0.0.0/8", "10.0.0.1", "::/0", "0.0.0.0/0", "fd00::/8"})
+    EXPECT_EQ(block_doubt(plain), "") << plain;
+}
+
+TEST(WhiteList, AListThatIsReplacedHoldsForTheNextPeer) {
+  LiveAllowList live(parse_white_list("127.0.0.2").value());
+  EXPECT_TRUE(live.admits("127.0.0.2:1"));
+  live.replace(parse_white_list("127.0.0.3").value());
+  EXPECT_FALSE(live.admits("127.0.0.2:1"));
+  EXPECT_TRUE(live.admits("127.0.0.3:1"));
+}
+
 }  // namespace
 }  // namespace tidegate
