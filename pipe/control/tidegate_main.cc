@@ -19,6 +19,7 @@
 #include "base/yaml.h"
 #include "pipe/control/daemon_config.h"
 #include "pipe/control/data_dir.h"
+#include "pipe/control/import_properties.h"
 #include "pipe/control/tidegate_adopt.h"
 #include "pipe/control/tidegate_verbs.h"
 #include "pipe/statement/shell/shell.h"
@@ -236,6 +237,37 @@ void add_journal(CLI::App& app, Arguments& a, Run& run) {
       [&a, &run] { run = [&a] { return verify_folder(files(), a.directory, a.hash, console()); }; });
 }
 
+// ---- import-properties
+
+int import_file(const std::string& path, const std::string& daemon) {
+  const auto text = read_file(files(), path, YamlFile::kMaxFileBytes);
+  if (!text.ok()) {
+    std::cerr << "tidegate: " << text.error().text() << "\n";
+    return kExitUsage;
+  }
+  std::optional<DaemonRole> role;
+  if (!daemon.empty()) role = daemon == "sender" ? DaemonRole::kSender : DaemonRole::kReceiver;
+  const auto imported = import_properties(as_text(*text), path, role);
+  if (!imported.ok()) {
+    std::cerr << imported.error().text() << "\n";
+    return kExitUsage;
+  }
+  for (const std::string& note : imported->notes) std::cerr << note << "\n";
+  std::cout << imported->yaml;
+  return kExitOk;
+}
+
+void add_import(CLI::App& app, Arguments& a, Run& run) {
+  CLI::App* verb = app.add_subcommand("import-properties", "turn a properties file of IoTDB into YAML");
+  verb->footer(
+      "0: the settings are on the standard output, what has no counterpart on standard error   2: refused\n"
+      "  tidegate import-properties iotdb-common.properties > receiver-part.yaml");
+  verb->add_option("file", a.file, "iotdb-common.properties, iotdb-engine.properties, ...")->required();
+  verb->add_option("--daemon", a.daemon, "sender or receiver, where the file has settings of both")
+      ->check(CLI::IsMember({"sender", "receiver"}));
+  verb->callback([&a, &run] { run = [&a] { return import_file(a.file, a.daemon); }; });
+}
+
 int final_step(const Arguments& a, const char* what, const Run& run) {
   if (a.yes) return run();
   std::cerr << what << "\nRepeat the command with --yes if that is meant.\n";
@@ -385,6 +417,7 @@ int run_command(int argc, char** argv) {
   add_adopt(app, arguments, run);
   add_audit(app, arguments, run);
   add_catalogue(app, arguments, run);
+  add_import(app, arguments, run);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {

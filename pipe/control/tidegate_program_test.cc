@@ -233,6 +233,28 @@ TEST_F(TidegateTest, TheCatalogueIsRebuiltByTheDaemonThatIsNamed) {
   EXPECT_EQ(heard_, "receiver rebuild-catalogue ");
 }
 
+TEST_F(TidegateTest, APropertiesFileBecomesYamlAndWhatHasNoCounterpartIsOnStandardError) {
+  const std::string file = write("e.properties", "ip_white_list=10.0.0.0/8\nrpc_port=6667\n");
+  const auto redirected = [&file](const std::string& to) {  // run() takes both outputs of the shell
+    return run("-c '" TIDEGATE_PROGRAM " import-properties " + file + " " + to + "'", "sh");
+  };
+  EXPECT_THAT(redirected("2>/dev/null").text,
+              AllOf(HasSubstr("allow: [\"10.0.0.0/8\"]"), ::testing::Not(HasSubstr("rpc_port"))));
+  const Ran notes = redirected("2>&1 >/dev/null");
+  EXPECT_EQ(notes.code, 0);
+  EXPECT_EQ(notes.text.find(file + ":2: rpc_port"), 0U) << notes.text;
+}
+
+TEST_F(TidegateTest, APropertiesFileThatCannotBeReadPrintsNoYaml) {
+  const std::string file = write("e.properties", "pipe_lib_dir=/a\nno setting\n");
+  const Ran refused = run("import-properties " + file);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_EQ(refused.text.find(file + ":2"), 0U) << refused.text;
+  EXPECT_THAT(refused.text, ::testing::Not(HasSubstr("pipe_lib_dir: ")));
+  EXPECT_EQ(run("import-properties " + dir_ + "/none").code, 2);
+  EXPECT_EQ(run("import-properties --daemon both " + file).code, 2);
+}
+
 TEST(CommandText, WhatIsShownIsReadBack) {
   const std::map<std::string, std::string> arguments = {{"base", "1"}, {"note", "a = b"}};
   EXPECT_EQ(*parse_command_arguments(*show_command_arguments(arguments)), arguments);
