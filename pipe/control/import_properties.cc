@@ -51,6 +51,9 @@ class Importer {
   void take(const Property& property) {
     const IotdbName* const name = find_iotdb_name(property.key);
     if (name == nullptr) return note(property, unknown(property.key));
+    // An escaped line break would begin a setting of its own in the YAML text.
+    if (std::ranges::any_of(property.value, [](unsigned char c) { return c < 0x20 || c == 0x7F; }))
+      return refuse(property, property.key + " holds a control character");
     if (name->kind == IotdbName::Kind::kPath && !property.value.empty() && property.value.front() != '/')
       return note(property, "is relative to IoTDB's home, which a gateway has not: say the absolute path");
     if (const Status fits = check_iotdb_value(*name, property.value); !fits.ok())

@@ -149,6 +149,13 @@ TEST_F(ImportTest, WrongValuesRefuseTheFileWithAllTheirLines) {
                     HasSubstr("f.properties:3: pipe_air_gap_receiver_port must be a port")));
 }
 
+TEST_F(ImportTest, AnEscapedLineBreakMakesNoFurtherSetting) {
+  EXPECT_THAT(import("pipe_lib_dir=/a\\nlink: {allow: []}\n"), HasSubstr("f.properties:1"));
+  EXPECT_THAT(import("pipe_lib_dir=/a\\nlink: {allow: []}\n"), HasSubstr("holds a control character"));
+  EXPECT_THAT(import("log_pattern=%d%m\\n\n"), HasSubstr("Nothing in it"));
+  EXPECT_THAT(import("log\\n_pattern=1\n"), HasSubstr("a name has no control characters"));
+}
+
 TEST_F(ImportTest, ARelativePathIsLeftOutBecauseItsHomeIsNotHere) {
   EXPECT_THAT(import("pipe_lib_dir=ext/pipe"), Not(HasSubstr("pipe_lib_dir:")));
   EXPECT_THAT(notes_, ElementsAre(HasSubstr("say the absolute path")));

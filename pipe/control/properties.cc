@@ -135,6 +135,7 @@ class PropertiesReader {
     const auto key = unescaped(line.substr(0, end));
     const auto value = unescaped(rest);
     if (!key || !value) return refuse(at, "\\u must be followed by four hexadecimal digits of a character");
+    if (key->empty() || has_control(*key)) return refuse(at, "a name has no control characters");
     out_.push_back({*key, *value, at});
   }
 

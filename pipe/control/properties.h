@@ -14,7 +14,8 @@
 namespace tidegate {
 
 struct Property {
-  std::string key, value;
+  std::string key;         // printable but for tabs
+  std::string value;       // may hold what escapes stand for, line breaks too
   std::uint32_t line = 0;  // 1-based, where it begins
   bool operator==(const Property&) const = default;
 };
