@@ -52,6 +52,33 @@ Error no_such_pipe(const std::string& name) {
 
 }  // namespace
 
+// How fast a pipe goes through a journal, while there is something to do and nothing that it waits for.
+class PipeManager::Speed {
+ public:
+  void sample(Nanos now, Lsn position, bool rests) {
+    const bool not_yet_moved = samples_.size() == 1 && samples_.front().position == position;
+    if (rests || not_yet_moved) samples_.clear();
+    samples_.push_back({now, position});
+    while (samples_.size() > 2 && samples_[1].at <= now - kRateSpan) samples_.pop_front();
+  }
+  // Seconds for so many events; nothing: it has not moved.
+  std::optional<double> seconds_for(std::uint64_t events, EventCounter& counter) const {
+    if (events == 0) return 0;
+    if (samples_.empty() || samples_.back().position <= samples_.front().position) return std::nullopt;
+    const auto done = counter.between(samples_.front().position, samples_.back().position);
+    if (done == 0) return std::nullopt;
+    const double span = static_cast<double>(samples_.back().at - samples_.front().at);
+    return static_cast<double>(events) / static_cast<double>(done) * span / static_cast<double>(kSecond);
+  }
+
+ private:
+  struct Sample {
+    Nanos at = 0;
+    Lsn position = 0;
+  };
+  std::deque<Sample> samples_;
+};
+
 struct PipeManager::Managed {
   PipeSpec spec;
   bool history = true, realtime = true;
@@ -70,11 +97,8 @@ struct PipeManager::Managed {
 
   mutable std::mutex mutex;  // guards what follows
   std::string message;       // why it does not run
-  struct Sample {
-    Nanos at = 0;
-    Lsn position = 0;
-  };
-  std::deque<Sample> samples;
+  Speed read;                // of what the daemon's journal has
+  Speed drained;             // of what the outbox has
 
   CarriedJournal carried(const CarriedJournal& main) const {
     if (!outbox) return main;
@@ -480,6 +504,18 @@ void PipeManager::notify() {
   }
 }
 
+void PipeManager::take_samples(Managed& pipe, Nanos now) const {
+  std::string message;
+  if (!pipe.carrier) return;
+  const bool waits = state_of(pipe, &message) == PipeState::kStopped || !message.empty();
+  const Lsn read = pipe.position();
+  const Lsn drained = pipe.carrier->status().position;
+  const std::scoped_lock lock(pipe.mutex);
+  pipe.read.sample(now, read, waits || read >= main_.journal->durable_lsn());
+  if (pipe.outbox)
+    pipe.drained.sample(now, drained, waits || drained >= pipe.outbox->journal().durable_lsn());
+}
+
 void PipeManager::tick() {
   const Nanos now = env_.clock->now();
   std::function<void(const std::string&, const std::string&)> tell;
@@ -489,12 +525,7 @@ void PipeManager::tick() {
   }
   for (const ManagedPtr& pipe : all()) {
     if (pipe->carrier) pipe->carrier->tick();
-    {
-      const Lsn position = pipe->position();
-      const std::scoped_lock lock(pipe->mutex);
-      pipe->samples.push_back({now, position});
-      while (pipe->samples.size() > 2 && pipe->samples[1].at <= now - kRateSpan) pipe->samples.pop_front();
-    }
+    take_samples(*pipe, now);
     std::string message;
     if (pipe->running && state_of(*pipe, &message) == PipeState::kStopped &&
         !pipe->stop_told.exchange(true) && tell)
@@ -573,15 +604,26 @@ PipeState PipeManager::state_of(const Managed& pipe, std::string* message) const
   return delivery.state;
 }
 
-std::uint64_t PipeManager::remaining(const Managed& pipe) const {
-  if (!pipe.carrier) return 0;
+PipeManager::Backlog PipeManager::backlog(const Managed& pipe) const {
+  Backlog out;
+  if (!pipe.carrier) return out;
   Lsn end = main_.journal->durable_lsn();
   if (!pipe.realtime) end = std::min(end, pipe.spec.history_boundary);
   const Lsn from = std::max(pipe.position(), pipe.history ? 0 : pipe.spec.history_boundary);
-  std::uint64_t out = from < end ? events_.between(from, end) : 0;
+  out.to_read = from < end ? events_.between(from, end) : 0;
   if (pipe.outbox)
-    out += pipe.outbox_events->between(pipe.carrier->status().position, pipe.outbox->journal().durable_lsn());
+    out.to_drain =
+        pipe.outbox_events->between(pipe.carrier->status().position, pipe.outbox->journal().durable_lsn());
   return out;
+}
+
+// An outbox is filled and drained at the same time: the slower of the two decides.
+std::optional<double> PipeManager::seconds_for(const Managed& pipe, const Backlog& backlog) const {
+  const std::scoped_lock lock(pipe.mutex);
+  const auto read = pipe.read.seconds_for(backlog.to_read, events_);
+  if (!pipe.outbox || !read) return read;
+  const auto drained = pipe.drained.seconds_for(backlog.to_drain, *pipe.outbox_events);
+  return drained ? std::max(read, drained) : drained;
 }
 
 PipeView PipeManager::view(const Managed& pipe) const {
@@ -593,25 +635,14 @@ PipeView PipeManager::view(const Managed& pipe) const {
   const PipeStatus delivery = pipe.carrier->status();
   out.warning = delivery.warning;
   out.position = pipe.position();
-  out.remaining_events = remaining(pipe);
+  const Backlog waiting = backlog(pipe);
+  out.remaining_events = waiting.to_read + waiting.to_drain;
   out.carried_by = pipe.outbox ? "outbox, then " + delivery.connector : delivery.connector;
   out.written_events = delivery.counters.written_events;
   out.dead_letters = delivery.counters.dead_letters;
   out.lost_lsns = delivery.counters.lost_lsns;
   out.newest_event_ns = delivery.newest_event_ns;
-  std::optional<Managed::Sample> first, last;
-  {
-    const std::scoped_lock lock(pipe.mutex);
-    if (!pipe.samples.empty()) first = pipe.samples.front(), last = pipe.samples.back();
-  }
-  if (out.remaining_events == 0) {
-    out.remaining_seconds = 0;
-  } else if (first && last->at > first->at && last->position > first->position) {
-    const double done = static_cast<double>(events_.between(first->position, last->position));
-    if (done > 0)
-      out.remaining_seconds = static_cast<double>(out.remaining_events) / done *
-                              static_cast<double>(last->at - first->at) / static_cast<double>(kSecond);
-  }
+  out.remaining_seconds = seconds_for(pipe, waiting);
   return out;
 }
 

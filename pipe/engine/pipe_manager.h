@@ -104,6 +104,7 @@ class PipeManager final : public PipeEngine {
   Status stop_server() override;
 
  private:
+  class Speed;
   struct Managed;
   using ManagedPtr = std::shared_ptr<Managed>;
   ManagedPtr find(const std::string& name) const;
@@ -120,7 +121,12 @@ class PipeManager final : public PipeEngine {
   Lsn first_position(const Managed& pipe) const;
   PipeView view(const Managed& pipe) const;
   PipeState state_of(const Managed& pipe, std::string* message) const;
-  std::uint64_t remaining(const Managed& pipe) const;
+  struct Backlog {
+    std::uint64_t to_read = 0, to_drain = 0;  // events of the daemon's journal, of the outbox
+  };
+  Backlog backlog(const Managed& pipe) const;
+  std::optional<double> seconds_for(const Managed& pipe, const Backlog& backlog) const;
+  void take_samples(Managed& pipe, Nanos now) const;
   bool within_budget(const Managed& pipe, Lsn position) const;
   std::string outbox_directory(const std::string& name) const;
 
