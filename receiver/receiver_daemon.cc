@@ -16,7 +16,6 @@ namespace {
 
 constexpr Nanos kTick = kSecond;
 constexpr Nanos kHousekeeping = 10 * kSecond;
-constexpr Nanos kStopPipe = 10 * kSecond;
 
 }  // namespace
 

@@ -63,9 +63,11 @@ struct ExtractorTest : ::testing::Test {
     std::vector<Batch> out;
     EXPECT_TRUE(plan.selector->select(1, {batch.canonical, batch.summary}, &out).ok());
     std::vector<std::string> text;
-    for (const Batch& b : out)
-      for (const Deletion& deletion : *read_deletions(b.canonical))
+    for (const Batch& b : out) {
+      const auto deletions = read_deletions(b.canonical);
+      for (const Deletion& deletion : *deletions)
         text.insert(text.end(), deletion.patterns.begin(), deletion.patterns.end());
+    }
     return text;
   }
 };
