@@ -17,12 +17,13 @@ import gateway
 import ingest_bench
 import latency_bench
 import memory_bench
+import pipes_bench
 import programs_bench
 import report
 
 BENCHMARKS = {"ingest": ingest_bench, "journal": programs_bench, "catchup": catchup_bench, "latency": latency_bench,
-              "memory": memory_bench}
-PROGRAMS = ("tidegate-sender", "tidegate-receiver", "tidegate-gatekeeper", "tidegate-telemetry")
+              "memory": memory_bench, "pipes": pipes_bench}
+PROGRAMS = ("tidegate", "tidegate-sender", "tidegate-receiver", "tidegate-gatekeeper", "tidegate-telemetry")
 
 
 def arguments():
