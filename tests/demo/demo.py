@@ -69,6 +69,15 @@ def rows_of(gw, producer):
     ]
 
 
+def show_pipes(gw, table):
+    """SHOW PIPES of both sides, as an operator sees it."""
+    for side in ("sender", "receiver"):
+        command = [str(gateway.BIN / "tidegate"), "--socket", str(gw.folder / f"{side}.sock"), "-e", "SHOW PIPES"]
+        print(f"\n{side}> SHOW PIPES\n{subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout}",
+              flush=True)
+    table.height = 0  # stays on the terminal
+
+
 def last_json(process):
     for line in reversed(process.tail(5).splitlines()):
         if line.startswith("{"):
@@ -90,6 +99,7 @@ def run(options):
         sinks = [{"name": "influx", "type": "influx", "url": target.url, "version": 1, "database": "plant"}]
     script = [(0.20, "the link is cut", lambda gw: gw.device_command("cut")),
               (0.35, "the receiver is killed with -9", lambda gw: gw.restart("receiver")),
+              (0.45, "pipes are shown", lambda gw: show_pipes(gw, table)),
               (0.55, "the sender is killed with -9", lambda gw: gw.restart("sender")),
               (0.75, "the link is cut in the middle of a frame", lambda gw: gw.device_command("cut-mid-frame"))]
     try:
@@ -111,6 +121,7 @@ def run(options):
                 return 1
             gw.wait_settled(60)
             table.show(rows_of(gw, last_json(plant)), "all delivered")
+            show_pipes(gw, table)
             produced = last_json(plant)
             device = gw.device_stats()
             codes = gw.stop()
