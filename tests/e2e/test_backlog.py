@@ -18,6 +18,7 @@ LINK = {"quiet_min": "100ms", "quiet_max": "4s", "beat": "1s", "frame_limit": "3
 EVENTS, REQUESTS = 30_000, 60
 RATE = "100KB/s"  # of the device; the backlog takes about 20 s
 TOLERANCE = 0.1
+HALF_A_LOOK = 0.5  # s: SHOW PIPES knows the position of a link once a second, so the end is seen that much late
 
 
 def request(number):
@@ -27,8 +28,8 @@ def request(number):
     return "\n".join(f'm,half={row % 2} t="{text()}" {row}' for row in rows)
 
 
-def near(found, wanted, what):
-    expect(abs(found - wanted) <= TOLERANCE * wanted, f"{what}: {found}, not {wanted} ± {TOLERANCE:.0%}")
+def near(found, wanted, what, blur=0):
+    expect(abs(found - wanted) <= TOLERANCE * wanted + blur, f"{what}: {found}, not {wanted} ± {TOLERANCE:.0%}")
 
 
 def remaining(gw, name):
@@ -59,7 +60,7 @@ def drain(gw, name, events):
     gateway.wait_until(lambda: remaining(gw, name) == 0, 120, f"the backlog of {name} is gone")
     taken = time.monotonic() - asked
     print(f"{name}: estimated {row['EstimatedRemainingSeconds']} s, taken {taken:.1f} s")
-    near(float(row["EstimatedRemainingSeconds"]), taken, f"seconds of {name}")
+    near(float(row["EstimatedRemainingSeconds"]), taken, f"seconds of {name}", HALF_A_LOOK)
     expect(gw.pipes("sender")[name]["EstimatedRemainingSeconds"] == "0.00", "nothing is left to wait for")
 
 
