@@ -89,6 +89,10 @@ Status AirGapCarrier::take_up() {
   return {};
 }
 
+Status AirGapCarrier::take_up_paused() {
+  return links_.in_loop([this] { return take_up(); });
+}
+
 // ---- Carrier
 
 Status AirGapCarrier::start() {

@@ -15,10 +15,14 @@ class AirGapCarrier final : public Carrier {
                 std::string unavailable);
   ~AirGapCarrier() override;
 
+  // The streams that the pipe has from before: known to the link, and paused. Once, after it is made.
+  Status take_up_paused();
+
   Status start() override;
   Status stop() override;
   bool is_succeeded_by(const Carrier& next) const override {
-    return dynamic_cast<const AirGapCarrier*>(&next) != nullptr;
+    const auto* link = dynamic_cast<const AirGapCarrier*>(&next);
+    return link != nullptr && link->plan_.from.journal == plan_.from.journal;
   }
   bool stop_waits() const override { return false; }
   Status leave() override;

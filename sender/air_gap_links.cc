@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/log.h"
 #include "pipe/connect/node_urls.h"
 
 #include "sender/air_gap_carrier.h"
@@ -74,7 +75,10 @@ std::unique_ptr<Carrier> AirGapLinks::make_carrier(const Attributes& connector, 
     });
     if (!made.ok()) unavailable = made.error().text();
   }
-  return std::make_unique<AirGapCarrier>(env_, *this, *carrying, plan, std::move(unavailable));
+  auto carrier = std::make_unique<AirGapCarrier>(env_, *this, *carrying, plan, std::move(unavailable));
+  if (const Status taken = carrier->take_up_paused(); !taken.ok())
+    log_error("pipe", plan.pipe + ": its streams cannot be taken up: " + taken.error().text());
+  return carrier;
 }
 
 Status AirGapLinks::drop_others() {
