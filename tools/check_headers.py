@@ -16,6 +16,8 @@ import tree
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 COMPILER = ["clang++-19", "-std=c++23", "-Wall", "-Wextra", "-Werror=return-type", "-O0", f"-I{ROOT}", "-c"]
 
+FOR_TESTS = [f'-DTIDEGATE_SOURCE_DIR="{ROOT}"']  # every test program defines it
+
 
 def compile_alone(header):
     work = os.path.join(ROOT, "build", "headers")
@@ -26,7 +28,8 @@ def compile_alone(header):
         with open(source, "w", encoding="utf-8") as file:
             file.write(text)
     launcher = ["ccache"] if shutil.which("ccache") else []
-    result = subprocess.run(launcher + COMPILER + [source, "-o", source + ".o"], capture_output=True, text=True, check=False)
+    flags = COMPILER + (FOR_TESTS if header.endswith(("_for_test.h", "_for_tests.h")) else [])
+    result = subprocess.run(launcher + flags + [source, "-o", source + ".o"], capture_output=True, text=True, check=False)
     return header, result.returncode, result.stderr
 
 

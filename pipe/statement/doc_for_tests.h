@@ -11,9 +11,8 @@ namespace tidegate {
 
 inline constexpr const char* kStatementPages[] = {"statements.md", "zh/statements.md"};
 
-// `source_dir`: TIDEGATE_SOURCE_DIR.
-inline std::string page(const std::string& source_dir, const std::string& name) {
-  std::ifstream file(std::filesystem::path(source_dir) / "doc" / name);
+inline std::string page(const std::string& name) {
+  std::ifstream file(std::filesystem::path(TIDEGATE_SOURCE_DIR) / "doc" / name);
   return {std::istreambuf_iterator<char>(file), {}};
 }
 

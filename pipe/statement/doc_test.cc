@@ -16,7 +16,7 @@ class StatementsPage : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(Languages, StatementsPage, testing::ValuesIn(kStatementPages));
 
 TEST_P(StatementsPage, EveryExampleParses) {
-  const std::string examples = blocks(page(TIDEGATE_SOURCE_DIR, GetParam()), "sql");
+  const std::string examples = blocks(page(GetParam()), "sql");
   const SplitResult split = split_statements(examples);
   EXPECT_EQ(split.rest.text, "");
   EXPECT_GE(split.complete.size(), 30U);
@@ -28,14 +28,14 @@ TEST_P(StatementsPage, EveryExampleParses) {
 TEST(StatementsPages, HaveTheSameExamples) {
   for (const char* language : {"sql", "yaml"}) {
     const auto without_comments = [&](const char* name) {
-      return std::regex_replace(blocks(page(TIDEGATE_SOURCE_DIR, name), language), std::regex(" +# .*"), "");
+      return std::regex_replace(blocks(page(name), language), std::regex(" +# .*"), "");
     };
     EXPECT_EQ(without_comments(kStatementPages[0]), without_comments(kStatementPages[1]));
   }
 }
 
 TEST_P(StatementsPage, TheGrammarNamesEveryKeyword) {
-  const std::string text = page(TIDEGATE_SOURCE_DIR, GetParam());
+  const std::string text = page(GetParam());
   for (const std::string_view word : keywords()) {
     const std::regex whole("\\b" + std::string(word) + "\\b", std::regex::icase);
     EXPECT_TRUE(std::regex_search(text, whole)) << word;
@@ -46,7 +46,7 @@ TEST_P(StatementsPage, TheErrorIsTheOneThatIsPrinted) {
   const std::string text = "create pipe a2b wiht connector ('connector'='x')";
   const auto statement = parse_statement(text, Dialect::kDataSync);
   ASSERT_FALSE(statement.ok());
-  EXPECT_THAT(page(TIDEGATE_SOURCE_DIR, GetParam()), HasSubstr(explain_error(text, statement.error())));
+  EXPECT_THAT(page(GetParam()), HasSubstr(explain_error(text, statement.error())));
 }
 
 }  // namespace

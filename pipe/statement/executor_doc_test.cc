@@ -30,7 +30,7 @@ class ExecutorPageTest : public ExecutorTest, public ::testing::WithParamInterfa
 INSTANTIATE_TEST_SUITE_P(Languages, ExecutorPageTest, ::testing::ValuesIn(kStatementPages));
 
 TEST_P(ExecutorPageTest, EveryExampleRunsInTheOrderOfThePage) {
-  const Execution done = execute(blocks(page(TIDEGATE_SOURCE_DIR, GetParam()), "sql"));
+  const Execution done = execute(blocks(page(GetParam()), "sql"));
   EXPECT_FALSE(done.error) << done.explanation;
   EXPECT_GE(done.results.size(), 33U);
   EXPECT_EQ(shown("a2b", "State"), "STOPPED");
@@ -39,7 +39,7 @@ TEST_P(ExecutorPageTest, EveryExampleRunsInTheOrderOfThePage) {
 
 TEST_P(ExecutorPageTest, TheExampleOfTheConfigurationIsReadAndMade) {
   const std::string path = dir_ + "/page.yaml";
-  std::ofstream(path) << blocks(page(TIDEGATE_SOURCE_DIR, GetParam()), "yaml");
+  std::ofstream(path) << blocks(page(GetParam()), "yaml");
   const auto file = YamlFile::load(*real_env().files, path);
   ASSERT_TRUE(file.ok()) << file.error().text();
   YamlMap root = (*file)->root();
