@@ -31,7 +31,7 @@ void read_sources(YamlMap& root, SenderConfig& c, Listeners& listeners) {
 
 // `link.remote`, or IoTDB's names for it.
 void read_remote(YamlMap& link, const IotdbSettings& iotdb, SenderConfig& c) {
-  c.remote = iotdb.server ? read_endpoint(link, "remote", *iotdb.server) : read_endpoint(link, "remote");
+  c.remote = read_endpoint(link, "remote", iotdb.server);
   if (c.remote.port == 0 || c.remote.host.empty())
     link.violates("remote", "must name the device's inner address and port, host:port");
   if (iotdb.server && c.remote.text() != *iotdb.server)

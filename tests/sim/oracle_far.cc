@@ -294,8 +294,8 @@ std::string Oracle::complaint(const Fact& fact, const std::vector<LiveSender>& l
            " are declared as damaged there";
   if (!fact.acknowledged) return {};
   // A gap is final: what was let go and declared stays declared, also when an old disk brings it back.
-  const bool was_released = fact.released_at >= 0;
-  if (fact.held_by != 0 && !(was_released && covered_by_any_gap(fact)))
+  const bool was_given_up = fact.released_at >= 0 || fact.declared;
+  if (fact.held_by != 0 && !(was_given_up && covered_by_any_gap(fact)))
     return name(fact) + " was acknowledged, its sender still has it, and it is not in the far journal";
   // Lost by a disk that was taken away, after it was let go for good reason, or damaged: then the hole is
   // declared.

@@ -389,6 +389,8 @@ void SenderMachine::adopt() {
     if (!report.ok()) return site_->say(name_ + ": cannot adopt: " + report.error().text());
     if (report->session <= session)
       site_->oracle->violation("the journal was adopted and its session is not newer");
+    // The command knows what the disk says: a flipped bit may have hit the note of the confirmed position.
+    if (site_->oracle->holding(setup_.number).rotted) return;
     for (const auto& stream : report->streams)
       if (bases.contains(stream.is) && bases[stream.is] != stream.base)
         site_->oracle->violation("the journal was adopted and stream " + std::to_string(stream.is) +
