@@ -304,8 +304,9 @@ std::string JournalRecovery::quarantine(const BadRange& bad) {
 
 // ---- going on ----
 
-// Nothing above the known point but sync marks: the segment is written on. The first mark is written again,
-// so that what it says is on the disk before something stands behind it.
+// Nothing above the known point but bookkeeping: the segment is written on. A mark is written there again, so
+// that what it says is on the disk before something stands behind it. A checkpoint that a trim had begun with
+// is cut: its state is that of the records, and only a mark is as long as its header.
 Status JournalRecovery::continue_last(const Survey& survey, const Tail& tail) {
   const SegmentEntry& last = folder_.segments().back();
   TG_TRY(j_.file, j_.env.files->open(folder_.path(last.name), OpenMode::kReadWrite));
@@ -324,8 +325,14 @@ Status JournalRecovery::continue_last(const Survey& survey, const Tail& tail) {
   Bytes mark(kRecordHeaderSize);
   TG_TRY(const std::size_t got, j_.file->read_at(j_.offset, mark));
   mark.resize(got);
+  if (got != kRecordHeaderSize || !peek_record_header(mark.data()).is(RecordKind::kSyncMark)) {
+    RecordHeader header = j_.new_header(RecordKind::kSyncMark);
+    header.durable_bytes = j_.durable_bytes;
+    mark.clear();
+    encode_record(header, {}, {}, j_.seed, j_.offset, &mark);
+  }
   TG_CHECK(j_.file->write_at(j_.offset, mark));
-  j_.offset += got;
+  j_.offset += mark.size();
   j_.ends_with_mark = true;
   if (last.bytes > j_.offset) TG_CHECK(j_.file->truncate(j_.offset));
   folder_.set_last_size(j_.offset);

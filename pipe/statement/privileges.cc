@@ -2,6 +2,9 @@
 #include "pipe/statement/privileges.h"
 
 #include <array>
+#include <optional>
+#include <vector>
+#include <string>
 #include <utility>
 
 #include "pipe/statement/lexer.h"
@@ -71,6 +74,28 @@ bool asks_about_himself(const Caller& caller, const Statement& statement) {
   return list != nullptr && list->user.text == caller.user;
 }
 
+// Attributes with which a pipe reads or writes files of this machine with the daemon's rights.
+std::optional<std::string> reaches_files(const Clause& clause) {
+  for (const auto& [name, value] : clause.attributes.values) {
+    const bool reference =
+        value.starts_with("file:") || value.starts_with("env:") || value.starts_with("credential:");
+    const bool path = name == "directory" || name.ends_with("-file") || name.ends_with("-path");
+    if (reference || path) return name;
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> reaches_files(const Statement& statement) {
+  std::vector<const Clause*> clauses;
+  if (const auto* create = std::get_if<CreatePipe>(&statement))
+    clauses = {&create->extractor, &create->processor, &create->connector};
+  if (const auto* alter = std::get_if<AlterPipe>(&statement))
+    for (const AlterPipe::Change& change : alter->changes) clauses.push_back(&change.clause);
+  for (const Clause* clause : clauses)
+    if (auto name = reaches_files(*clause)) return name;
+  return std::nullopt;
+}
+
 }  // namespace
 
 PipePrivilege stored_privilege(Privilege privilege) {
@@ -102,7 +127,14 @@ Status check_privilege(const Caller& caller, const CatalogueSnapshot& definition
     return make_error(ErrorCode::kUnauthorized, "user '" + caller.user + "' may not give " + name +
                                                     ": this is for root and the daemon's own user (sudo)");
   const Privilege privilege = privilege_of(needs);
-  if (holds(caller, definitions, privilege)) return {};
+  if (holds(caller, definitions, privilege)) {
+    const auto file = reaches_files(statement);
+    if (!file) return {};
+    return make_error(ErrorCode::kUnauthorized,
+                      "user '" + caller.user + "' may not give '" + *file +
+                          "', which reads or writes files of this machine with the daemon's rights: this is for root "
+                          "and the daemon's own user (sudo)");
+  }
   const std::string word(privilege_name(privilege));
   std::string grant = "GRANT " + word + " TO USER " + quote_name(caller.user);
   if (!definitions.users.contains(caller.user))
