@@ -2,6 +2,7 @@
 #include "pipe/engine/event_counter.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tidegate {
 
@@ -9,7 +10,7 @@ std::uint64_t EventCounter::between(Lsn after, Lsn upto) {
   const std::scoped_lock lock(mutex_);
   extend();
   const double events = up_to(upto) - up_to(after);
-  return events <= 0 ? 0 : static_cast<std::uint64_t>(events + 0.5);
+  return events <= 0 ? 0 : static_cast<std::uint64_t>(std::llround(events));
 }
 
 void EventCounter::extend() {

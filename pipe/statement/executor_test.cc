@@ -257,6 +257,16 @@ TEST_F(ExecutorTest, WhoHasNoPrivilegeIsToldWhichAndWhoGrantsIt) {
               AllOf(HasSubstr("\"user\":\"eve\""), HasSubstr("GRANT"), HasSubstr("kUnauthorized")));
 }
 
+TEST_F(ExecutorTest, WhoMayMakePipesMayNotNameFilesOfTheMachine) {
+  run("CREATE USER op; GRANT CREATE_PIPE TO USER op");
+  for (const char* attribute : {"'sink.password'='file:/etc/shadow'", "'sink.token'='env:SECRET'",
+                                "'sink.directory'='/etc'", "'sink.ca-file'='/etc/x'"})
+    EXPECT_THAT(refusal(user("op"), std::string("CREATE PIPE n WITH SINK ('sink'='do-nothing-connector',") +
+                                        attribute + ")"),
+                AllOf(HasSubstr("kUnauthorized"), HasSubstr("files of this machine")));
+  EXPECT_THAT(engine_->calls, IsEmpty());
+}
+
 TEST_F(ExecutorTest, EachPrivilegeOpensItsStatementsAndNoOther) {
   run(kCreate + "; CREATE USER op");
   const std::vector<std::pair<std::string, std::string>> table = {

@@ -3,9 +3,9 @@
 
 #include <array>
 #include <optional>
-#include <vector>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "pipe/statement/lexer.h"
 
@@ -130,10 +130,11 @@ Status check_privilege(const Caller& caller, const CatalogueSnapshot& definition
   if (holds(caller, definitions, privilege)) {
     const auto file = reaches_files(statement);
     if (!file) return {};
-    return make_error(ErrorCode::kUnauthorized,
-                      "user '" + caller.user + "' may not give '" + *file +
-                          "', which reads or writes files of this machine with the daemon's rights: this is for root "
-                          "and the daemon's own user (sudo)");
+    return make_error(
+        ErrorCode::kUnauthorized,
+        "user '" + caller.user + "' may not give '" + *file +
+            "', which reads or writes files of this machine with the daemon's rights: this is for root "
+            "and the daemon's own user (sudo)");
   }
   const std::string word(privilege_name(privilege));
   std::string grant = "GRANT " + word + " TO USER " + quote_name(caller.user);

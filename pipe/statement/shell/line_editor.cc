@@ -85,8 +85,7 @@ LineEditor::LineEditor(std::string history_file, Complete complete) : impl_(std:
   el_set(my.editor, EL_PROMPT, &Impl::show_prompt);
   el_set(my.editor, EL_EDITOR, "emacs");
   el_set(my.editor, EL_HIST, history, my.history);
-  // The narrow form keeps copies of both texts that nothing frees.
-  el_wset(my.editor, EL_ADDFN, L"tidegate-complete", L"what may stand here", &Impl::on_tab);
+  el_set(my.editor, EL_ADDFN, "tidegate-complete", "what may stand here", &Impl::on_tab);
   el_set(my.editor, EL_BIND, "^I", "tidegate-complete", nullptr);
   el_set(my.editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
   if (!my.history_file.empty()) history(my.history, &my.event, H_LOAD, my.history_file.c_str());

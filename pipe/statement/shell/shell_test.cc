@@ -134,7 +134,7 @@ TEST_F(ShellTest, AnotherUserIsToldWhichPrivilegeHeLacks) {
   if (geteuid() != 0) GTEST_SKIP() << "only root can act as another user";
   for (const char* folder : {"", "/run", "/run/sender", "/run/sender/control.sock"})
     chmod((dir_ + folder).c_str(), 0777);
-  std::ofstream(dir_ + "/err");
+  std::ofstream(dir_ + "/err") << "";
   chmod((dir_ + "/err").c_str(), 0666);
   const pid_t child = fork();
   if (child == 0) {
